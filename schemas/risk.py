@@ -1,0 +1,62 @@
+"""What the book's risk is, and what would hedge it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandera.pandas as pa
+
+from schemas.frame import Category, Frame, Instant, Session
+
+
+class Betas(Frame):
+    """Regression of each contract's returns on the benchmark's, one row a contract."""
+
+    __key__: ClassVar[tuple[str, ...]] = ("con_id",)
+
+    con_id: np.int64 = pa.Field(gt=0)
+    symbol: Category
+    benchmark_id: np.int64 = pa.Field(gt=0, metadata={"refers_to": "con_id"}, description="The benchmark's con_id")
+    beta: np.float64 = pa.Field(nullable=True, description="Null where there were too few observations")
+    intercept: np.float64 = pa.Field(nullable=True, description="Return per session")
+    r_squared: np.float64 = pa.Field(nullable=True, ge=0, le=1)
+    beta_error: np.float64 = pa.Field(nullable=True, ge=0, description="Standard error of beta")
+    intercept_error: np.float64 = pa.Field(nullable=True, ge=0, description="Standard error of the intercept")
+    residual_volatility: np.float64 = pa.Field(
+        nullable=True, ge=0, description="Standard deviation of the residuals, per session, n − 2 degrees of freedom"
+    )
+    observations: np.int64 = pa.Field(ge=0, description="Sessions on which both have a return")
+    first_session: Session = pa.Field(nullable=True)
+    last_session: Session = pa.Field(nullable=True)
+
+
+class Hedges(Frame):
+    """The trade that brings the book's beta to its target: one row."""
+
+    __key__: ClassVar[tuple[str, ...]] = ("con_id",)
+
+    con_id: np.int64 = pa.Field(gt=0, description="The hedge instrument")
+    symbol: Category
+    security_type: Category
+    currency: Category
+    multiplier: np.float64 = pa.Field(gt=0)
+    portfolio_value: np.float64 = pa.Field(description="Sum of value over the priced positions")
+    portfolio_beta: np.float64 = pa.Field(nullable=True, description="beta_exposure over the covered positions' value")
+    beta_exposure: np.float64 = pa.Field(description="Sum of beta × value over the covered positions")
+    hedged_exposure: np.float64 = pa.Field(description="The part of it whose regression explains enough to be hedged")
+    target_beta: np.float64
+    band: np.float64 = pa.Field(ge=0)
+    quantity: np.float64 = pa.Field(description="Contracts to trade; negative sells; 0 inside the band")
+    exact_quantity: np.float64 = pa.Field(description="The same before rounding")
+    rounding: Category = pa.Field(isin=["nearest", "toward_zero"])
+    price: np.float64 = pa.Field(gt=0)
+    price_kind: Category
+    market_data: Category
+    notional: np.float64 = pa.Field(description="quantity × price × multiplier")
+    positions: np.int64 = pa.Field(ge=0)
+    covered_positions: np.int64 = pa.Field(ge=0)
+    coverage_by_count: np.float64 = pa.Field(ge=0, le=1)
+    coverage_by_value: np.float64 = pa.Field(ge=0, le=1, nullable=True, description="Of gross value; null with no value")
+    time: Instant = pa.Field(description="When it was sized, by the run's clock")
+    session: Session

@@ -1,0 +1,87 @@
+"""What a connection is: settings from the desk file, opened at first use, closed with the run."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+KINDS = {
+    "ib": "tasks.connections.ib.broker:Broker",
+    "arctic": "tasks.connections.arctic:FrameStore",
+    "sql": "tasks.connections.sql:Database",
+    "notify": "tasks.connections.notify:Notifier",
+}
+"""Connection classes by the `kind` that the desk file names; entry points `hedgerow.connections` add to them."""
+
+
+class Settings(BaseModel):
+    """Settings of a connection: the keys that the desk file may give it, beside `kind`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Connection(ABC):
+    """Something in the world that tasks read from or write to.
+
+    Parameters
+    ----------
+    name
+        Its name in the desk file; messages and errors say it.
+    settings
+        An instance of the class's own `Settings`.
+    folder
+        The desk's data folder: relative paths in settings start there, and what must be
+        shared by the desk's processes (ledgers, locks) lives there.
+
+    Importing the module of a connection must be cheap: clients are imported in `_open`.
+    """
+
+    kind: ClassVar[str]
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, name: str, settings: Any, folder: Path) -> None:
+        self.name = name
+        self.settings = settings
+        self.folder = folder
+        self._is_open = False
+        self._opening = threading.Lock()
+
+    def open(self) -> Self:
+        """Connect, once: later calls return at once. Raises `Problem` with what to do."""
+        with self._opening:
+            if not self._is_open:
+                self._open()
+                self._is_open = True
+        return self
+
+    def close(self) -> None:
+        """Let go of everything; may be called at any time, more than once."""
+        with self._opening:
+            if self._is_open:
+                self._is_open = False
+                self._close()
+
+    @abstractmethod
+    def _open(self) -> None: ...
+
+    @abstractmethod
+    def _close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def connection_class(kind: str) -> type[Connection]:
+    """The class of a kind. Raises `KeyError` for a kind that nobody provides."""
+    module, _, name = KINDS[kind].partition(":")
+    found: type[Connection] = getattr(import_module(module), name)
+    return found
