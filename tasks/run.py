@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.clock import Clock, WallClock
+from tasks.connections.clock import Clock, WallClock
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.connections.clock import Clock
+
 KINDS = {
     "ib": "tasks.connections.ib.broker:Broker",
     "arctic": "tasks.connections.arctic:FrameStore",
@@ -66,6 +68,10 @@ class Connection(ABC):
             if self._is_open:
                 self._is_open = False
                 self._close()
+
+    def clock(self) -> Clock | None:
+        """The market's clock, where this connection has one of its own; may be asked before it is opened."""
+        return None
 
     @abstractmethod
     def _open(self) -> None: ...

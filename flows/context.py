@@ -1,0 +1,78 @@
+"""What the steps of one run share: connections, journal, clock, session, and who watches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from flows.desk import Desk
+from flows.journal import Journal
+from flows.plan import Plan
+from flows.watch import Silent, Watcher
+from tasks.connections.clock import Clock, WallClock
+from tasks.connections.base import Connection
+
+
+class OpenConnections:
+    """The desk's connections, each made once and opened at first use."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._made: dict[str, Connection] = {}
+        self._making = threading.Lock()
+
+    def made(self, name: str) -> Connection:
+        """The connection of this name, opened or not."""
+        with self._making:
+            if name not in self._made:
+                spec = self._desk.connections[name]
+                self._made[name] = spec.cls(name, spec.settings, self._desk.data)
+            return self._made[name]
+
+    def opened(self, name: str) -> Connection:
+        """The connection of this name, opened. Raises `Problem` where it can't be."""
+        return self.made(name).open()
+
+    def clock(self) -> Clock:
+        """The desk's clock: a simulated market's where it has one, otherwise the wall's."""
+        for name in self._desk.connections:
+            clock = self.made(name).clock()
+            if clock is not None:
+                return clock
+        return WallClock()
+
+    def close(self) -> None:
+        """Close all that were made."""
+        with self._making:
+            for connection in self._made.values():
+                connection.close()
+            self._made.clear()
+
+
+@dataclass
+class RunContext:
+    """One run of one plan."""
+
+    id: str
+    plan: Plan
+    desk: Desk
+    parameters: Mapping[str, Any]
+    session: date
+    clock: Clock
+    connections: OpenConnections
+    journal: Journal
+    past: bool = False
+    """A session that is over: nothing may act, and what can only be read now comes from the journal."""
+    slot: str = "manual"
+    again: int = 0
+    """How many times more than once effects are asked for, on purpose."""
+    watcher: Watcher = field(default_factory=Silent)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What `$names` stand for."""
+        run = {"run.id": self.id, "run.session": self.session, "run.pipeline": self.plan.name}
+        return {**self.parameters, **run}
