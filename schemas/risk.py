@@ -29,6 +29,7 @@ class Betas(Frame):
     observations: np.int64 = pa.Field(ge=0, description="Sessions on which both have a return")
     first_session: Session = pa.Field(nullable=True)
     last_session: Session = pa.Field(nullable=True)
+    reason: object = pa.Field(description="Why there is no beta; empty where there is one")
 
 
 class Hedges(Frame):
