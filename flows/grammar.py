@@ -1,0 +1,295 @@
+"""Every key of a pipeline file and what it may hold, as pydantic models.
+
+These say the shape of a file; what its names refer to is for `flows.check`. Keys that are
+words of Python carry an underscore here (`in_`, `with_`, `from_`, `schema_`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.connections.durations import Duration, parse_duration
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+PORT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
+_WHEN = re.compile(rf"(not +)?{PORT.pattern}")
+_SESSION_TIME = re.compile(r"(open|close)(?:\s*([+-])\s*(\S+))?")
+
+
+class Model(BaseModel):
+    """A part of a file: unknown keys are errors, and it never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+@dataclass(frozen=True)
+class SessionTime:
+    """A moment of a trading session: `open + 5m`, `close - 15m`."""
+
+    anchor: Literal["open", "close"]
+    offset: timedelta = timedelta()
+
+
+def _named(pattern: re.Pattern[str], what: str) -> Any:
+    def check(value: Any) -> Any:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError(f"expected {what}, got {_shown(value)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return f"`{value}`"
+
+
+def _session_time(value: Any) -> Any:
+    if isinstance(value, SessionTime):
+        return value
+    found = _SESSION_TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"expected a time of the session such as `open + 5m` or `close - 15m`, got {_shown(value)}")
+    offset = parse_duration(found[3]) if found[3] else timedelta()
+    return SessionTime("open" if found[1] == "open" else "close", -offset if found[2] == "-" else offset)
+
+
+def _cron(value: Any) -> Any:
+    fields = value.split() if isinstance(value, str) else []
+    if len(fields) != 5 or not all(re.fullmatch(r"[\w*/,\-#]+", field) for field in fields):
+        raise ValueError(
+            f"expected five fields, minute hour day month weekday, such as `30 16 * * 1-5`: got {_shown(value)}"
+        )
+    return value
+
+
+def _shape(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "<text>"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "<number>"
+    if isinstance(value, list):
+        return "<list>"
+    if isinstance(value, (dict, BaseModel)):
+        return "<mapping>"
+    return None
+
+
+def _one_of_shapes(sentence: str) -> Any:
+    return Discriminator(_shape, custom_error_type="shape", custom_error_message=sentence)
+
+
+Name = Annotated[str, _named(NAME, "a name of small letters, digits and `_`")]
+"""Name of a step or a parameter."""
+
+PortText = Annotated[str, _named(PORT, "a step, or `step.field`")]
+"""`step`, or `step.field` where the step's task yields several frames."""
+
+WhenText = Annotated[str, _named(_WHEN, "`step` or `not step`")]
+"""`step`: it has rows; `not step`: it has none."""
+
+AnyList = Annotated[list[Any], Tag("<list>")]
+AnyMapping = Annotated[dict[str, Any], Tag("<mapping>")]
+AnyText = Annotated[str, Tag("<text>")]
+
+Moment = Annotated[SessionTime, BeforeValidator(_session_time)]
+Cron = Annotated[str, BeforeValidator(_cron)]
+
+Inputs = Annotated[
+    Annotated[PortText, Tag("<text>")]
+    | Annotated[list[PortText], Tag("<list>")]
+    | Annotated[dict[str, PortText], Tag("<mapping>")],
+    _one_of_shapes("expected a step, a list of steps, or a mapping from the task's parameters to steps"),
+]
+
+Items = Annotated[
+    AnyText | Annotated[list[dict[str, Any]], Tag("<list>")] | AnyMapping,
+    _one_of_shapes("expected a mapping of lists, a list of mappings, or a `$parameter` that is one"),
+]
+
+
+class RetryKeys(Model):
+    """`retry:` in full. The n-th wait is delay × backoff^n."""
+
+    times: int = Field(ge=0, le=100)
+    delay: Duration = timedelta(seconds=1)
+    backoff: float = Field(default=1.0, ge=1, le=10)
+
+
+def _retry(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"times": value}
+    if isinstance(value, (dict, RetryKeys)):
+        return value
+    raise ValueError(f"expected a number of times, or `{{times, delay, backoff}}`, got {_shown(value)}")
+
+
+RetryPolicy = Annotated[RetryKeys, BeforeValidator(_retry)]
+"""`retry: 2`, or `{times, delay, backoff}`."""
+
+
+class Window(Model):
+    """When a log's rows are passed on: whichever fills first."""
+
+    every: Duration | None = None
+    rows: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _some(self) -> Window:
+        if self.every is None and self.rows is None:
+            raise PydanticCustomError("shape", "give `every`, `rows` or both")
+        return self
+
+
+class Buffer(Model):
+    """How many rows may wait, and what happens when they are more."""
+
+    rows: int = Field(ge=1)
+    full: Literal["block", "drop_oldest"] = "block"
+
+
+class Schedule(Model):
+    """When it runs: `{calendar, at}`, `{calendar, from, until, every}`, `{cron, timezone}` or `{after}`."""
+
+    calendar: str | None = Field(default=None, description="An exchange calendar, such as XNYS")
+    at: Moment | None = Field(default=None, description="Once a session, such as `close - 15m`")
+    from_: Moment | None = Field(default=None, alias="from", description="Start of a span of the session")
+    until: Moment | None = Field(default=None, description="End of that span")
+    every: Duration | None = Field(default=None, description="How often within the span")
+    cron: Cron | None = Field(default=None, description="Minute, hour, day, month, weekday")
+    timezone: str | None = Field(default=None, description="What cron's times are in, such as America/New_York")
+    after: str | None = Field(default=None, description="After every successful run of this pipeline")
+    missed: Literal["skip", "run"] = Field(default="skip", description="What to do about a slot that nobody was up for")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Schedule:
+        given = {
+            (field.alias or name) for name, field in type(self).model_fields.items() if name in self.model_fields_set
+        } - {"missed"}
+        forms = [{"calendar", "at"}, {"calendar", "from", "until"}, {"cron", "timezone"}, {"after"}]
+        if given not in [*forms, {"calendar", "from", "until", "every"}]:
+            raise PydanticCustomError(
+                "shape",
+                "expected `{calendar, at}`, `{calendar, from, until}` with `every` or without, "
+                "`{cron, timezone}` or `{after}`",
+            )
+        return self
+
+
+class ParameterKeys(Model):
+    """`params:` in full."""
+
+    default: Any = None
+    description: str = ""
+    min: int | float | str | None = None
+    max: int | float | str | None = None
+    enum: list[Any] | None = Field(default=None, min_length=1)
+    type: Literal["str", "int", "float", "bool", "date", "duration", "list"] | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given: it has no default."""
+        return "default" not in self.model_fields_set
+
+
+def _keep(value: Any) -> Any:
+    if value in ("all", "latest"):
+        return value
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise ValueError(f"expected `all`, `latest` or a duration such as 5m, got {_shown(value)}") from None
+
+
+Keep = Annotated[Literal["all", "latest"] | timedelta, BeforeValidator(_keep)]
+
+
+def _parameter(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"default": value}
+
+
+ParameterPolicy = Annotated[ParameterKeys, BeforeValidator(_parameter)]
+"""`name: default`, or `name: {default, description, min, max, enum, type}`."""
+
+
+class Defaults(Model):
+    """Run policy of every step that doesn't state its own; effects don't inherit `retry`."""
+
+    retry: RetryPolicy | None = None
+    timeout: Duration | None = None
+
+
+class Source(Model):
+    """A stream that feeds the graph."""
+
+    task: str
+    in_: Inputs | None = Field(default=None, alias="in")
+    with_: dict[str, Any] = Field(default={}, alias="with")
+    keep: Keep = Field(
+        default="all", description="`all`: each row once, a log; `latest`: a table by key; a duration: a sliding log"
+    )
+    begin: PortText | None = Field(default=None, description="A step whose rows enter first")
+    window: Window | None = None
+    buffer: Buffer | None = None
+    max_age: Duration | None = Field(default=None, description="Older than this, it marks what it feeds as stale")
+
+
+class Step(Model):
+    """A step: a task, or another pipeline in its place, with its frames and values."""
+
+    task: str | None = None
+    pipeline: str | None = None
+    in_: Inputs | None = Field(default=None, alias="in", description="The frames it takes")
+    with_: dict[str, Any] = Field(default={}, alias="with", description="The values it takes")
+    last: dict[str, PortText] = Field(default={}, description="Frames of the run before this one")
+    each: Items | None = Field(default=None, description="Run once for each of these; the rows are put together")
+    when: WhenText | None = Field(default=None, description="Run only if that step has rows, or has none")
+    after: list[Name] = Field(default=[], description="Steps that must have ended, with no frame taken from them")
+    every: Duration | None = Field(default=None, description="In a stream, at most once in this long")
+    max_age: Duration | None = Field(default=None, description="In a stream, how old its inputs may be")
+    schema_: str | None = Field(default=None, alias="schema", description="The schema of an untyped frame")
+    retry: RetryPolicy | None = None
+    timeout: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Step:
+        if (self.task is None) == (self.pipeline is None):
+            raise PydanticCustomError("shape", "give `task`, or `pipeline` in its place")
+        return self
+
+
+class FailureStep(Model):
+    """What to do when a run fails: a task that takes no frame."""
+
+    task: str
+    with_: dict[str, Any] = Field(default={}, alias="with")
+    retry: RetryPolicy | None = None
+    timeout: Duration | None = None
+
+
+class PipelineFile(Model):
+    """A pipeline file. Keys that begin with `x-` are for anchors, and are left out before this."""
+
+    description: str = ""
+    schedule: Schedule | None = None
+    params: dict[Name, ParameterPolicy] = {}
+    defaults: Defaults = Defaults()
+    stream: dict[Name, Source] = {}
+    steps: dict[Name, Step] = Field(min_length=1)
+    output: PortText | None = None
+    overlap: Literal["refuse", "queue"] = "refuse"
+    runner: Literal["threads", "processes"] = "threads"
+    on_failure: FailureStep | None = None
