@@ -12,8 +12,9 @@ from flows.desk import Desk
 from flows.journal import Journal
 from flows.plan import Plan
 from flows.watch import Silent, Watcher
-from tasks.connections.clock import Clock, WallClock
 from tasks.connections.base import Connection
+from tasks.connections.clock import Clock, WallClock
+from tasks.connections.scope import Deadline
 
 
 class OpenConnections:
@@ -70,6 +71,16 @@ class RunContext:
     again: int = 0
     """How many times more than once effects are asked for, on purpose."""
     watcher: Watcher = field(default_factory=Silent)
+    stopping: list[Deadline] = field(default_factory=list)
+    """Deadlines of the calls begun, so that a stopped run abandons what is still under way."""
+
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """Try nothing again, and abandon every call that is under way: what it still tries to send is refused."""
+        self.stopped.set()
+        for deadline in list(self.stopping):
+            deadline.abandon()
 
     @property
     def names(self) -> dict[str, Any]:

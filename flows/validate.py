@@ -47,13 +47,15 @@ def validated(frame: Any, model: type[Frame] | None, where: str) -> pd.DataFrame
     if not isinstance(frame, pd.DataFrame):
         expected = model.__name__ if model else "a frame"
         raise FrameBroken(f"{where} returned {type(frame).__name__}, not {expected}.", "Return a pandas DataFrame.")
+    if not isinstance(frame.index, pd.RangeIndex) or frame.index.start != 0 or frame.index.step != 1:
+        frame = frame.reset_index(drop=True)  # rows are known by their key, never by an index
     if model is None:
         return frame
     try:
-        checked: pd.DataFrame = schema_of(model).validate(frame, lazy=True)
+        schema_of(model).validate(frame, lazy=True, inplace=True)  # in place: nothing is coerced, so spare the copy
     except SchemaErrors as error:
         raise _report(error, frame, model, where) from None
-    return checked
+    return frame
 
 
 def projected(frame: pd.DataFrame, model: type[Frame] | None) -> pd.DataFrame:

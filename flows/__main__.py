@@ -1,0 +1,163 @@
+"""The command line: `hedgerow`, or `python -m flows`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+# Everything else is imported inside the commands: `hedgerow --help` must not wait for pandas.
+
+PROBLEM, MISUSE = 1, 2
+
+
+class _Group(click.Group):
+    """Says problems in a sentence, with no traceback, and exits 1."""
+
+    def invoke(self, context: click.Context) -> Any:
+        from tasks.connections.problems import Problem
+
+        try:
+            return super().invoke(context)
+        except Problem as problem:
+            click.secho("error: ", fg="red", nl=False, err=True)
+            click.echo(str(problem), err=True)
+            sys.exit(PROBLEM)
+
+
+def _desk(command: Callable[..., Any]) -> Callable[..., Any]:
+    option = click.option("--desk", metavar="PROFILE", help="A profile of pipelines/_desk.yaml, such as paper.")
+    return option(command)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hedgerow", message="%(prog)s %(version)s")
+def main() -> None:
+    """Declarative, validated pipelines for a trading desk on Interactive Brokers."""
+
+
+@main.command()
+@click.argument("files", nargs=-1, metavar="[FILES]…")
+@_desk
+def check(files: tuple[str, ...], desk: str | None) -> None:
+    """Check pipeline files; all of pipelines/ when none is named. Shows every mistake at once."""
+    from flows.commands.check import check_files
+
+    sys.exit(check_files(list(files), desk))
+
+
+@main.command()
+@click.argument("pipeline", metavar="NAME|FILE")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
+@click.option("--session", metavar="DATE", help="The trading session; a past one never acts.")
+@click.option(
+    "--again",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Repeat effects that were done, once more for each N.",
+)
+@click.option("--untracked", is_flag=True, help="Run in this process even where a Prefect API is configured.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the run's id, each step, small frames.")
+@_desk
+def run(
+    pipeline: str,
+    params: tuple[str, ...],
+    session: str | None,
+    again: int,
+    untracked: bool,
+    as_json: bool,
+    desk: str | None,
+) -> None:
+    """Run a pipeline once."""
+    from flows.commands.run import run_pipeline
+
+    sys.exit(
+        run_pipeline(
+            pipeline, list(params), session=session, again=again, untracked=untracked, as_json=as_json, profile=desk
+        )
+    )
+
+
+@main.command(name="list")
+def list_() -> None:
+    """List the pipelines."""
+    from flows.commands.catalog import list_pipelines
+
+    list_pipelines()
+
+
+@main.command()
+@click.argument("name", required=False)
+def tasks(name: str | None) -> None:
+    """List the tasks, or show one: its inputs, arguments and outputs."""
+    from flows.commands.catalog import show_task, show_tasks
+
+    show_task(name) if name else show_tasks()
+
+
+@main.command()
+@click.argument("name", required=False)
+def schemas(name: str | None) -> None:
+    """List the schemas, or show one: its columns, types and checks."""
+    from flows.commands.catalog import show_schema, show_schemas
+
+    show_schema(name) if name else show_schemas()
+
+
+@main.command()
+@click.argument("pipeline", required=False)
+@click.option("-n", "limit", type=click.IntRange(min=1), default=20, help="How many.", show_default=True)
+@_desk
+def runs(pipeline: str | None, limit: int, desk: str | None) -> None:
+    """List the latest runs in the journal."""
+    from flows.commands.history import show_runs
+
+    show_runs(pipeline, limit, desk)
+
+
+@main.command()
+@click.argument("run", metavar="RUN")
+@click.argument("step", required=False)
+@click.option("--where", "conditions", multiple=True, metavar="COLUMN=VALUE", help="Narrow to these rows.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every row.")
+@_desk
+def explain(run: str, step: str | None, conditions: tuple[str, ...], as_json: bool, desk: str | None) -> None:
+    """Show where a step's numbers come from, back to the broker's raw messages.
+
+    RUN is a run's id or its beginning, or a pipeline's name for its latest run. STEP is by
+    default the one that the pipeline yields.
+    """
+    from flows.commands.history import explain_run
+
+    explain_run(run, step, list(conditions), as_json=as_json, profile=desk)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=4002, show_default=True, help="0 for a free one.")
+@click.option(
+    "--at",
+    "moment",
+    metavar="INSTANT",
+    help="The market's time to start at, UTC; default: 15 minutes before the last close.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Market seconds per second; 0 stands still.",
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Of the generated quotes.")
+def gateway(host: str, port: int, moment: str | None, speed: float, seed: int) -> None:
+    """Serve a simulated Interactive Brokers gateway until Ctrl-C."""
+    from flows.commands.gateway import serve
+
+    serve(host, port, moment, speed, seed)
+
+
+if __name__ == "__main__":
+    main(prog_name="hedgerow")

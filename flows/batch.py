@@ -1,0 +1,228 @@
+"""A batch run from end to end: one session, every step once."""
+
+from __future__ import annotations
+
+import platform
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from flows import prefect_api, threads
+from flows.context import OpenConnections, RunContext
+from flows.desk import Desk
+from flows.execute import check_past, describe
+from flows.graph import Node, unroll
+from flows.journal import Journal
+from flows.outcome import Outcome
+from flows.plan import Plan
+from flows.sessions import DEFAULT, require_session, session_at
+from flows.watch import Silent, Watcher
+from tasks.connections.clock import WallClock
+from tasks.connections.problems import ConnectionProblem, Problem, Refused
+
+VERSIONS = ("hedgerow", "prefect", "ibapi", "arcticdb", "pandas", "numpy", "pandera")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended."""
+
+    id: str
+    plan: Plan
+    session: date
+    nodes: list[Node]
+    outcomes: Mapping[str, Outcome]
+    seconds: float
+    tracked: bool
+    past: bool
+
+    @property
+    def status(self) -> str:
+        """completed, or failed where any step failed."""
+        return "failed" if self.failures else "completed"
+
+    @property
+    def failures(self) -> dict[str, Outcome]:
+        """The steps that failed."""
+        return {name: outcome for name, outcome in self.outcomes.items() if outcome.status == "failed"}
+
+
+def run_batch(
+    plan: Plan,
+    desk: Desk,
+    parameters: Mapping[str, Any],
+    *,
+    session: date | None = None,
+    again: int = 0,
+    trigger: str = "command",
+    untracked: bool = False,
+    watcher: Watcher | None = None,
+) -> Finished:
+    """Run a plan once.
+
+    Parameters
+    ----------
+    plan
+        A checked plan, with no stream.
+    desk
+        Its connections, limits and data folder.
+    parameters
+        Bound and validated values of the plan's parameters.
+    session
+        The trading session; by default the one that the desk's clock is in. A past one never acts.
+    again
+        Repeat effects that this session has had already: the how many-th time.
+    untracked
+        Run on threads of this process even where a Prefect API is configured.
+
+    Raises
+    ------
+    Problem
+        The run could not begin: another is under way, no such session, the Prefect API is away.
+        A step that fails raises nothing: it is in the outcomes.
+    """
+    if plan.file.stream:
+        raise Refused(
+            f"{plan.path.name} has a `stream:`, and this version has no runner for streams.",
+            "Run a pipeline without one.",
+        )
+    api = None if untracked else prefect_api.configured()
+    if api is not None:
+        prefect_api.require_reachable(api)
+    pd.options.mode.copy_on_write = True
+    connections = OpenConnections(desk)
+    with Journal(desk.data / "journal") as journal:
+        try:
+            with _alone(plan, desk):
+                clock = connections.clock()
+                name = _calendar(plan)
+                today = session_at(clock.now(), name)
+                chosen = today if session is None else require_session(session, name)
+                if chosen > today:
+                    raise Refused(f"Session {chosen} has not begun: it is {today} by the desk's clock.")
+                context = RunContext(
+                    id=uuid.uuid4().hex[:12],
+                    plan=plan,
+                    desk=desk,
+                    parameters=parameters,
+                    session=chosen,
+                    clock=clock,
+                    connections=connections,
+                    journal=journal,
+                    past=chosen < today,
+                    again=again,
+                    watcher=watcher or Silent(),
+                )
+                return _journalled(context, trigger, tracked=api is not None)
+        finally:
+            connections.close()
+
+
+def _calendar(plan: Plan) -> str:
+    schedule = plan.file.schedule
+    return getattr(schedule, "calendar", None) or DEFAULT
+
+
+@contextmanager
+def _alone(plan: Plan, desk: Desk) -> Iterator[None]:
+    """Keep out a second run of the same pipeline: refused, or queued where the file says so."""
+    path = desk.data / "locks" / f"{plan.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, timeout=-1 if plan.file.overlap == "queue" else 0)
+        lock.acquire()
+    except Timeout:
+        raise Refused(
+            f"{plan.name} is already running on this desk.",
+            "Wait for it, or let runs queue with `overlap: queue` in the file.",
+        ) from None
+    except OSError as error:
+        raise Problem(
+            f"The desk's data folder {desk.data} can't be written: {error.strerror or error}.",
+            "Mend its permissions, or name another folder with `data:` in pipelines/_desk.yaml.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _journalled(context: RunContext, trigger: str, *, tracked: bool) -> Finished:
+    begun = time.perf_counter()
+    nodes = unroll(context.plan, context.names)
+    check_past(nodes, context)
+    context.journal.begin_run(
+        run=context.id,
+        pipeline=context.plan.name,
+        text=context.plan.text,
+        params=dict(context.parameters),
+        desk=context.desk.redacted(),
+        session=context.session,
+        slot=context.slot,
+        clock=f"{type(context.clock).__name__} {context.clock.now().isoformat()}",
+        trigger=trigger,
+        started=WallClock().now(),
+        versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+    )
+    context.watcher.started(nodes)
+    try:
+        outcomes = _as_flow(nodes, context) if tracked else threads.run_nodes(nodes, context)
+    except BaseException as error:
+        context.journal.end_run(context.id, "crashed", describe(error), WallClock().now())
+        raise
+    finished = Finished(
+        context.id,
+        context.plan,
+        context.session,
+        nodes,
+        outcomes,
+        time.perf_counter() - begun,
+        tracked,
+        context.past,
+    )
+    if finished.failures:
+        outcomes = {**outcomes, **_on_failure(context)}
+        finished = replace(finished, outcomes=outcomes)
+    error = "; ".join(f"{name}: {outcome.reason}" for name, outcome in finished.failures.items()) or None
+    context.journal.end_run(context.id, finished.status, error, WallClock().now())
+    return finished
+
+
+def _on_failure(context: RunContext) -> dict[str, Outcome]:
+    """Run the file's `on_failure` step; that it fails too is told, and hides nothing."""
+    step = context.plan.on_failure
+    if step is None:
+        return {}
+    nodes = unroll(replace(context.plan, steps=(step,)), context.names)
+    return threads.run_nodes(nodes, context)
+
+
+class _RunFailedError(Exception):
+    """Makes the flow run Failed, with a sentence as its message."""
+
+
+def _as_flow(nodes: list[Node], context: RunContext) -> Mapping[str, Outcome]:
+    from flows.catalog import as_flow
+    from flows.tracked import run_nodes
+
+    outcomes: dict[str, Outcome] = {}
+
+    def body(_: Mapping[str, Any]) -> None:
+        outcomes.update(run_nodes(nodes, context))
+        failures = [name for name, outcome in outcomes.items() if outcome.status == "failed"]
+        if failures:
+            raise _RunFailedError(f"failed: {', '.join(failures)} (run {context.id})")
+
+    flow = as_flow(context.plan, body, f"{context.plan.name} {context.session}")
+    state = flow(**context.parameters, return_state=True)
+    if len(outcomes) < len(nodes):
+        raise ConnectionProblem(f"The Prefect flow run ended before its steps did: {state.message}")
+    return outcomes

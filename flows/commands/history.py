@@ -1,0 +1,52 @@
+"""`hedgerow runs` and `explain`: what happened, and why."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+
+from flows.desk import load_desk
+from flows.explain import explain, render, to_object
+from flows.journal import Journal
+from flows.project import find_root
+from flows.terminal import cell
+from tasks.connections.problems import Problem
+
+
+def _journal(profile: str | None) -> Journal:
+    return Journal(load_desk(find_root() / "pipelines", profile).data / "journal")
+
+
+def show_runs(pipeline: str | None, limit: int, profile: str | None) -> None:
+    """Print the latest runs, newest first."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("run", "pipeline", "session", "status", "started", "seconds", "error"):
+        table.add_column(column)
+    with _journal(profile) as journal:
+        for run in journal.runs(limit, pipeline):
+            seconds = f"{(run.ended - run.started).total_seconds():.2f}" if run.ended is not None else ""
+            color = {"completed": "green", "running": "yellow"}.get(run.status, "red")
+            status = f"[{color}]{run.status}[/]"
+            error = (run.error or "").partition("\n")[0]
+            table.add_row(run.id, run.pipeline, str(run.session), status, cell(run.started), seconds, error)
+    Console().print(table)
+
+
+def explain_run(run: str, step: str | None, conditions: list[str], *, as_json: bool, profile: str | None) -> None:
+    """Print where a step's rows come from."""
+    where: dict[str, str] = {}
+    for condition in conditions:
+        column, equals, value = condition.partition("=")
+        if not equals:
+            raise Problem(f"--where {condition} is no condition.", "Write --where column=value.")
+        where[column] = value
+    with _journal(profile) as journal:
+        explanation = explain(journal, run, step, where)
+        if as_json:
+            click.echo(json.dumps(to_object(explanation), default=str))
+        else:
+            render(explanation, Console())

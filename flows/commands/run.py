@@ -1,0 +1,159 @@
+"""`hedgerow run`."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from typing import Any
+
+import click
+import pandas as pd
+
+from flows.batch import Finished, run_batch
+from flows.check import check_file, render
+from flows.check.parameters import bind
+from flows.desk import load_desk
+from flows.outcome import Outcome
+from flows.plan import Plan
+from flows.project import find_pipeline, find_root
+from flows.terminal import Terminal, show_frame
+from flows.watch import Silent, Watcher
+from tasks.connections.problems import Problem
+from tasks.registry import catalog
+
+FRAME_ROWS = 200
+INTERRUPTED = 130
+
+
+def run_pipeline(
+    name: str,
+    params: list[str],
+    *,
+    session: str | None,
+    again: int,
+    untracked: bool,
+    as_json: bool,
+    profile: str | None,
+) -> int:
+    """Check, bind, run and show; return the exit status."""
+    from rich.console import Console
+
+    root = find_root()
+    path = find_pipeline(root, name)
+    desk = load_desk(root / "pipelines", profile)
+    checked = check_file(path, catalog(), desk, root / "pipelines")
+    if checked.plan is None:
+        click.echo(render(checked, color=click.get_text_stream("stderr").isatty()), err=True)
+        raise Problem(f"{path.name} has errors, so nothing was run.")
+    parameters = bind(checked.plan, _assignments(params))
+    console = Console(soft_wrap=True)
+    terminal = Terminal(console)
+    watcher: Watcher = Silent() if as_json else terminal
+    if not as_json:
+        console.print(f"[bold]{checked.plan.name}[/]  {checked.plan.file.description}", highlight=False)
+    try:
+        finished = run_batch(
+            checked.plan,
+            desk,
+            parameters,
+            session=_session(session),
+            again=again,
+            untracked=untracked,
+            watcher=watcher,
+        )
+    except KeyboardInterrupt:
+        terminal.stop()
+        click.echo("interrupted: steps under way were abandoned", err=True)
+        os._exit(INTERRUPTED)  # abandoned threads may still be waiting for the network
+    finally:
+        terminal.stop()
+    if as_json:
+        click.echo(json.dumps(as_object(finished), default=str))
+    else:
+        _show(console, finished)
+    return 0 if finished.status == "completed" else 1
+
+
+def _assignments(params: list[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for param in params:
+        name, equals, value = param.partition("=")
+        if not equals:
+            raise Problem(f"-p {param} is no assignment.", "Write -p name=value.")
+        if name in given:
+            raise Problem(f"-p {name} is given twice.")
+        given[name] = value
+    return given
+
+
+def _session(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Problem(f"--session {text} is no date.", "Write it as 2022-12-28.") from None
+
+
+def _output(plan: Plan, finished: Finished) -> tuple[str, pd.DataFrame] | None:
+    if plan.output is None:
+        return None
+    frame = finished.outcomes[plan.output.step].frame(plan.output.field)
+    return None if frame is None else (str(plan.output), frame)
+
+
+def _show(console: Any, finished: Finished) -> None:
+    if output := _output(finished.plan, finished):
+        console.print()
+        show_frame(console, f"[bold]{output[0]}[/]", output[1])
+    console.print()
+    color = "green" if finished.status == "completed" else "red"
+    tracked = "tracked by Prefect" if finished.tracked else "not tracked: no Prefect API is configured or asked for"
+    console.print(
+        f"run [bold]{finished.id}[/] [{color}]{finished.status}[/] · session {finished.session}"
+        f" · {finished.seconds:.2f} s · {tracked}",
+        highlight=False,
+    )
+    if output:
+        console.print(f"[dim]where it comes from: hedgerow explain {finished.id}[/]", highlight=False)
+
+
+def as_object(finished: Finished) -> dict[str, Any]:
+    """A finished run as one JSON-able object."""
+    return {
+        "run": finished.id,
+        "pipeline": finished.plan.name,
+        "session": finished.session.isoformat(),
+        "status": finished.status,
+        "seconds": round(finished.seconds, 3),
+        "tracked": finished.tracked,
+        "output": str(finished.plan.output) if finished.plan.output else None,
+        "steps": {name: _step_object(outcome) for name, outcome in finished.outcomes.items()},
+    }
+
+
+def _step_object(outcome: Outcome) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "status": outcome.status,
+        "rows": outcome.rows,
+        "seconds": round(outcome.seconds, 4),
+        "attempts": outcome.attempts,
+    }
+    if outcome.reason:
+        described["reason"] = outcome.reason
+    if outcome.notes:
+        described["notes"] = list(outcome.notes)
+    small = {name: frame for name, frame in outcome.frames.items() if len(frame) <= FRAME_ROWS}
+    if small:
+        frames = {name or "frame": records(frame) for name, frame in small.items()}
+        described.update({"frame": frames["frame"]} if list(small) == [None] else {"frames": frames})
+    return described
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON-able mappings: full precision, ISO times, null for what is missing."""
+    rows: list[dict[str, Any]] = json.loads(
+        frame.to_json(orient="records", date_format="iso", date_unit="ns", double_precision=15)
+    )
+    return rows

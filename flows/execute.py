@@ -1,0 +1,397 @@
+"""One step of a run, in every mode: decide, resolve, call, validate, journal.
+
+The modes decide only when and where a step runs, and whether a failed attempt is tried again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from typing import Any
+
+import pandas as pd
+
+from flows.context import RunContext
+from flows.graph import Node
+from flows.outcome import Outcome
+from flows.plan import Condition
+from flows.validate import FrameBroken, projected, validated
+from tasks.connections.problems import DeadlinePassed, Problem, Refused
+from tasks.connections.scope import Deadline, Message, Scope, entered
+from tasks.declare import TaskSpec
+from tasks.run import OrderPolicy, Run
+
+# Programming and data errors give the same again; anything else may be the world's, and pass.
+_PERMANENT = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError, TypeError, ValueError,
+)  # fmt: skip
+
+
+def retryable(error: BaseException) -> bool:
+    """Whether another attempt may succeed: never after data errors and refusals."""
+    if isinstance(error, Problem):
+        return error.retryable
+    return isinstance(error, Exception) and not isinstance(error, _PERMANENT)
+
+
+def execute(node: Node, upstream: Mapping[str, Outcome], context: RunContext, attempt: int = 1) -> Outcome:
+    """Run one attempt at a node and journal it.
+
+    Parameters
+    ----------
+    node
+        What to run.
+    upstream
+        The outcomes of at least the nodes that it names as upstream.
+    attempt
+        Which attempt this is, from 1.
+
+    Returns
+    -------
+    Outcome
+        completed, skipped or blocked.
+
+    Raises
+    ------
+    Exception
+        Whatever the task raised, after it is journalled; `retryable` tells whether to try again.
+    """
+    if (held := _held_back(node, upstream)) is not None:
+        _journal_unrun(node, held, context)
+        return held
+    return _Attempt(node, upstream, context, attempt).run()
+
+
+def failed(node: Node, error: BaseException, attempts: int, seconds: float) -> Outcome:
+    """The outcome of a node whose last attempt raised."""
+    return Outcome("failed", {}, seconds, attempts, describe(error), error)
+
+
+def describe(error: BaseException) -> str:
+    """An error as a person should read it: no traceback, but the place in the task's own file."""
+    if isinstance(error, Problem):
+        return str(error)
+    where = ""
+    if frames := inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []:
+        where = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})"
+    return f"{type(error).__name__}: {error}{where}"
+
+
+def _held_back(node: Node, upstream: Mapping[str, Outcome]) -> Outcome | None:
+    """The outcome of a node that is not to run: blocked by a failure, or skipped; None if it is to run."""
+    for name in node.upstream:
+        if upstream[name].status in ("failed", "blocked"):
+            return Outcome("blocked", reason=f"`{name}` {upstream[name].status}")
+    for condition in node.when:
+        if _has_rows(condition, upstream) != condition.has_rows:
+            state = "has no rows" if condition.has_rows else "has rows"
+            return Outcome("skipped", reason=f"`{condition.source}` {state}")
+    required = {edge.parameter for edge in node.step.edges if edge.required}
+    for parameter, port in node.inputs.items():
+        if parameter in required and upstream[port.step].status == "skipped":
+            return Outcome("skipped", reason=f"`{port.step}` was skipped")
+    return None
+
+
+def _has_rows(condition: Condition, upstream: Mapping[str, Outcome]) -> bool:
+    outcome = upstream[condition.source.step]
+    if condition.source.field is None:
+        return bool(outcome.rows)
+    frame = outcome.frame(condition.source.field)
+    return frame is not None and len(frame) > 0
+
+
+def _journal_unrun(node: Node, outcome: Outcome, context: RunContext) -> None:
+    task = node.step.task.name if node.step.task else "gather"
+    context.journal.begin_step(
+        run=context.id, step=node.name, task=task, item=node.item, source_hash="", arguments={}, inputs={}
+    )
+    context.journal.end_step(
+        context.id, node.name, outcome.status, seconds=0.0, attempts=0, error=outcome.reason, outputs={}, notes=()
+    )
+    context.watcher.step_ended(node, outcome)
+
+
+class _Attempt:
+    """One attempt at a node; also the listener of its scope."""
+
+    def __init__(self, node: Node, upstream: Mapping[str, Outcome], context: RunContext, attempt: int) -> None:
+        self.node = node
+        self.upstream = upstream
+        self.context = context
+        self.attempt = attempt
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self.context.watcher.step_note(self.node, text)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        self.context.watcher.step_progress(self.node, done, total, what)
+
+    def message(self, message: Message) -> None:
+        self.context.journal.message(self.context.id, self.node.name, message)
+
+    def run(self) -> Outcome:
+        node, context = self.node, self.context
+        context.watcher.step_started(node, self.attempt)
+        begun = time.perf_counter()
+        task = node.step.task if node.gathers is None else None
+        key = effect_key(node, context) if task is not None and task.kind == "effect" else ""
+        context.journal.begin_step(
+            run=context.id,
+            step=node.name,
+            task=task.name if task else "gather",
+            item=node.item,
+            source_hash=_hash(task.source) if task else "",
+            arguments={**node.arguments, **({"key": key} if key else {})},
+            inputs=self._journalled_inputs(),
+        )
+        try:
+            frames = self._gathered() if task is None else self._frames(task, key)
+            refs = {name: context.journal.put_frame(frame, _schema_name(node, name)) for name, frame in frames.items()}
+        except BaseException as error:
+            self._end("failed", begun, describe(error), {})
+            raise
+        if key:
+            context.journal.done(key, refs)
+        seconds = self._end("completed", begun, None, refs)
+        outcome = Outcome("completed", frames, seconds, self.attempt, notes=tuple(self.notes))
+        context.watcher.step_ended(node, outcome)
+        return outcome
+
+    def _end(self, status: str, begun: float, error: str | None, refs: Mapping[str | None, Any]) -> float:
+        seconds = time.perf_counter() - begun
+        self.context.journal.end_step(
+            self.context.id,
+            self.node.name,
+            status,
+            seconds=seconds,
+            attempts=self.attempt,
+            error=error,
+            outputs=refs,
+            notes=self.notes,
+        )
+        return seconds
+
+    def _journalled_inputs(self) -> dict[str, tuple[str, str | None]]:
+        """Where each input comes from, as the journal names it; inputs of skipped steps are left out."""
+        ports = dict(self.node.inputs)
+        for name, parts in (self.node.gathers or {}).items():
+            ports |= {f"{name or 'frame'}.{number}": port for number, port in enumerate(parts)}
+        return {
+            parameter: (port.step, port.field)
+            for parameter, port in ports.items()
+            if self.upstream[port.step].frame(port.field) is not None
+        }
+
+    def _gathered(self) -> dict[str | None, pd.DataFrame]:
+        gathered: dict[str | None, pd.DataFrame] = {}
+        for name, ports in (self.node.gathers or {}).items():
+            parts = [frame for port in ports if (frame := self.upstream[port.step].frame(port.field)) is not None]
+            if parts:
+                gathered[name] = validated(_stacked(parts), self.node.step.outputs.get(name), self._who)
+        return gathered
+
+    @property
+    def _who(self) -> str:
+        task = self.node.step.task
+        return f"step `{self.node.name}`" + (f" (task `{task.name}`)" if task else "")
+
+    def _frames(self, task: TaskSpec, key: str) -> dict[str | None, pd.DataFrame]:
+        """The frames of the task: recorded ones where it must not run (again), otherwise of a call."""
+        context = self.context
+        if task.kind == "now" and context.past:
+            return self._recorded_of_session()
+        if key and (done := context.journal.effect(key)) is not None:
+            self.note(f"already done by run {done['run']}: nothing was done again")
+            return {name: context.journal.frame(ref) for name, ref in done["outputs"].items()}
+        if key and context.past:
+            self.note(f"not done: {context.session} is past, and a past session never acts")
+            return {}
+        values = {**node_defaults(task), **self.node.arguments, **self._inputs(task), **self._connections()}
+        values |= {name: self._injected(kind, key) for name, kind in task.injected.items()}
+        if key:
+            context.journal.intend(key, context.id, self.node.name)
+        result = self._called(task.function, values)
+        return self._validated_outputs(task, result)
+
+    def _recorded_of_session(self) -> dict[str | None, pd.DataFrame]:
+        frames: dict[str | None, pd.DataFrame] = {}
+        for name in self.node.step.outputs:
+            frame = self.context.journal.session_output(
+                self.context.plan.name, self.node.name, name, self.context.session
+            )
+            if frame is None:
+                raise Refused(
+                    f"{self._who} can only be asked how things are now, not on {self.context.session},"
+                    " and no run of that session has recorded it."
+                )
+            frames[name] = frame
+        self.note(f"as recorded on {self.context.session}")
+        return frames
+
+    def _inputs(self, task: TaskSpec) -> dict[str, pd.DataFrame | None]:
+        inputs: dict[str, pd.DataFrame | None] = {}
+        for edge in self.node.step.edges:
+            port = self.node.inputs[edge.parameter]
+            frame = self.upstream[port.step].frame(port.field)
+            if frame is None:
+                inputs[edge.parameter] = None
+                continue
+            frame = projected(frame, edge.schema)
+            if edge.unproven:
+                validated(frame, edge.schema, f"{self._who}: input `{edge.parameter}` from `{port}`")
+            inputs[edge.parameter] = frame
+        for parameter, port in self.node.step.last.items():
+            schema = task.frames[parameter].schema
+            previous = self.context.journal.last_output(self.node.pipeline, port.step, port.field, self.context.session)
+            inputs[parameter] = None if previous is None else projected(previous, schema)
+        return inputs
+
+    def _connections(self) -> dict[str, Any]:
+        return {
+            parameter: self.context.connections.opened(name) for parameter, name in self.node.step.connections.items()
+        }
+
+    def _injected(self, kind: type, key: str) -> Run | OrderPolicy:
+        if kind is OrderPolicy:
+            return self.context.desk.orders
+        return Run(
+            id=self.context.id,
+            pipeline=self.context.plan.name,
+            session=self.context.session,
+            step=self.node.name,
+            key=key,
+            clock=self.context.clock,
+        )
+
+    def _called(self, function: Callable[..., Any], values: dict[str, Any]) -> Any:
+        timeout = self.node.step.timeout
+        deadline = Deadline(None if timeout is None else timeout.total_seconds())
+        scope = Scope(self.context.id, self.node.name, deadline, self)
+        self.context.stopping.append(deadline)
+        if timeout is None:
+            with entered(scope):
+                return function(**values)
+        return _in_time(function, values, scope, timeout.total_seconds())
+
+    def _validated_outputs(self, task: TaskSpec, result: Any) -> dict[str | None, pd.DataFrame]:
+        schemas = self.node.step.outputs
+        if not task.outputs:
+            return {}
+        if None in task.outputs:
+            return {None: validated(result, schemas.get(None), self._who)}
+        missing = [name for name in task.outputs if not hasattr(result, str(name))]
+        if missing:
+            raise FrameBroken(f"{self._who} returned {type(result).__name__} with no `{missing[0]}`.")
+        return {
+            name: validated(getattr(result, str(name)), schemas.get(name), f"{self._who}, `{name}`")
+            for name in task.outputs
+        }
+
+
+def _in_time(function: Callable[..., Any], values: dict[str, Any], scope: Scope, seconds: float) -> Any:
+    """Call in a thread of its own and give up on it at the deadline: the thread can't be ended, but what it
+    still tries to send is refused, since its scope's deadline has passed."""
+    result: list[Any] = []
+    failure: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            with entered(scope):
+                result.append(function(**values))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(call,), name=f"step {scope.step}", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        scope.deadline.abandon()
+        raise DeadlinePassed(f"Step `{scope.step}` ran past its timeout of {seconds:g} s and was abandoned.")
+    if failure:
+        raise failure[0]
+    return result[0]
+
+
+def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Frames one below the other; categories are united, so that a category stays one."""
+    if len(parts) == 1:
+        return parts[0]
+    columns: dict[str, Any] = {}
+    for name in parts[0].columns:
+        series = [part[name] for part in parts]
+        if all(isinstance(one.dtype, pd.CategoricalDtype) for one in series):
+            columns[name] = pd.api.types.union_categoricals([one.array for one in series])
+        else:
+            columns[name] = pd.concat(series, ignore_index=True)
+    return pd.DataFrame(columns)
+
+
+def node_defaults(task: TaskSpec) -> dict[str, Any]:
+    """The defaults of a task's arguments."""
+    return {name: argument.default for name, argument in task.arguments.items() if not argument.required}
+
+
+def effect_key(node: Node, context: RunContext) -> str:
+    """The idempotency key of an effect.
+
+    A hash of desk, profile, pipeline, parameters, session, slot, step with its item, and the step's own
+    arguments; never of the run: repeating a run repeats no effect, unless it is asked for `again`.
+    """
+    identity = {
+        "desk": [context.desk.name, context.desk.profile],
+        "pipeline": context.plan.name,
+        "parameters": dict(context.parameters),
+        "session": context.session,
+        "slot": context.slot,
+        "step": node.name,
+        "arguments": dict(node.arguments),
+        "again": context.again,
+    }
+    return _hash(json.dumps(identity, sort_keys=True, default=str))[:32]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _schema_name(node: Node, name: str | None) -> str:
+    schema = node.step.outputs.get(name)
+    return schema.__name__ if schema else ""
+
+
+def check_past(nodes: list[Node], context: RunContext) -> None:
+    """Refuse a past session before anything runs, where a step can only be asked how things are now.
+
+    Raises
+    ------
+    Refused
+        Names the steps that no run of that session has recorded.
+    """
+    if not context.past:
+        return
+    unknown = [
+        node.name
+        for node in nodes
+        if node.step.task is not None
+        and node.step.task.kind == "now"
+        and node.gathers is None
+        and any(
+            context.journal.session_output(context.plan.name, node.name, name, context.session) is None
+            for name in node.step.outputs
+        )
+    ]
+    if unknown:
+        names = ", ".join(f"`{name}`" for name in unknown)
+        raise Refused(
+            f"{context.plan.name} can't run for the past session {context.session}: {names} can only be asked how"
+            " things are now, and no run of that session has recorded them.",
+            "Run it in the session itself; its recorded runs can then be repeated.",
+        )

@@ -1,0 +1,91 @@
+"""Runs the nodes of a run as Prefect task runs, inside a flow run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+from prefect.states import Completed
+
+from flows.context import RunContext
+from flows.execute import describe, execute, failed, retryable
+from flows.graph import Node
+from flows.outcome import Outcome
+from flows.threads import JITTER
+
+
+def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
+    """Submit all nodes, in topological order, and return the outcome of each by name.
+
+    Called inside a flow. Each node is a task run of its own name, with its edges; a failed one
+    is Failed after its retries, what needs it NotReady, a skipped one Completed as "Skipped".
+    """
+    submitted = {}
+    errors: dict[str, BaseException] = {}
+    attempts: Counter[str] = Counter()
+    for node in nodes:
+        upstream = {name: submitted[name] for name in node.upstream}
+        submitted[node.name] = _submit(node, upstream, context, errors, attempts)
+    outcomes: dict[str, Outcome] = {}
+    for node in nodes:
+        future = submitted[node.name]
+        future.wait()
+        if future.state.is_completed():
+            outcomes[node.name] = future.result()
+        elif node.name in errors:
+            outcomes[node.name] = failed(node, errors[node.name], attempts[node.name], 0.0)
+            context.watcher.step_ended(node, outcomes[node.name])
+        else:  # NotReady: its body never ran, so that it is blocked is said here
+            outcomes[node.name] = execute(node, outcomes, context)
+    return outcomes
+
+
+def _submit(
+    node: Node,
+    upstream: Mapping[str, PrefectFuture[Any]],
+    context: RunContext,
+    errors: dict[str, BaseException],
+    attempts: Counter[str],
+) -> PrefectFuture[Any]:
+    delays = node.step.retry.delays()
+
+    def body(upstream: dict[str, Outcome]) -> Any:
+        attempts[node.name] += 1
+        logger = get_run_logger()
+        try:
+            outcome = execute(node, upstream, context, attempts[node.name])
+        except BaseException as error:
+            errors[node.name] = error
+            logger.error("%s", describe(error))
+            raise
+        for note in outcome.notes:
+            logger.info("%s", note)
+        if outcome.status == "skipped":
+            return Completed(name="Skipped", message=outcome.reason, data=outcome)
+        logger.info("%s rows in %.3f s", "no" if outcome.rows is None else outcome.rows, outcome.seconds)
+        return outcome
+
+    def again(*_: Any) -> bool:
+        error = errors[node.name]
+        if attempts[node.name] <= len(delays) and retryable(error):
+            context.watcher.step_retrying(node, describe(error), delays[attempts[node.name] - 1])
+            return True
+        return False
+
+    submit = task(
+        name=node.step.name,
+        task_run_name=node.name.replace("{", "{{").replace("}", "}}"),
+        description=node.step.task.summary if node.step.task else None,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retries=len(delays),
+        retry_delay_seconds=delays or None,
+        retry_jitter_factor=JITTER if delays else None,
+        retry_condition_fn=again,
+    )(body).submit
+    future: PrefectFuture[Any] = submit(upstream=dict(upstream))
+    return future
