@@ -13,8 +13,9 @@ from schemas.frame import Category, Frame, Instant
 class FrameWrites(Frame):
     """Frames written to a store of frames, by version."""
 
-    __key__: ClassVar[tuple[str, ...]] = ("library", "symbol", "version")
+    __key__: ClassVar[tuple[str, ...]] = ("store", "library", "symbol", "version")
 
+    store: object = pa.Field(description="The connection's name in the desk file")
     library: object
     symbol: object
     version: np.int64 = pa.Field(ge=0)

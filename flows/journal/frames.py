@@ -1,0 +1,65 @@
+"""Frames under their content hash: each kept once, and read back exactly."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasks.connections import lmdb
+from tasks.connections.exact import flatten, restore
+from tasks.connections.problems import Problem
+
+_LIBRARY = "frames"
+_PATIENCE = 60.0
+
+
+class FrameShelf:
+    """An ArcticDB library of frames; opened at first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._uri = f"lmdb://{folder}"
+        self._library: Any = None
+        self._opening = threading.Lock()
+
+    def put(self, content: str, frame: pd.DataFrame) -> None:
+        """Keep a frame under its hash. Raises `Problem` where it can't be."""
+        flat, layout = flatten(frame)
+        library = self._opened()
+        with lmdb.write_lock(self.folder / "frames.lock", "The journal", _PATIENCE):
+            try:
+                library.write(content, flat, metadata=layout, prune_previous_versions=True)
+            except Exception as error:
+                raise lmdb.explained(error, str(self.folder)) from error
+
+    def get(self, content: str) -> pd.DataFrame:
+        """The frame of this hash. Raises `Problem` where there is none."""
+        from arcticdb.exceptions import NoSuchVersionException
+
+        try:
+            kept = self._opened().read(content)
+        except NoSuchVersionException as error:
+            raise Problem(f"Frame {content[:12]} is no longer in the journal at {self.folder}.") from error
+        return restore(kept.data if len(kept.data) else None, kept.metadata)
+
+    def close(self) -> None:
+        """Let go of the store; the next use opens it again."""
+        with self._opening:
+            if self._library is not None:
+                self._library = None
+                lmdb.close_store(self._uri)
+
+    def _opened(self) -> Any:
+        with self._opening:
+            if self._library is None:
+                store = lmdb.open_store(self._uri)
+                try:
+                    with lmdb.write_lock(self.folder / "frames.lock", "The journal", _PATIENCE):
+                        self._library = store.get_library(_LIBRARY, create_if_missing=True)
+                except BaseException:
+                    lmdb.close_store(self._uri)
+                    raise
+            return self._library

@@ -1,0 +1,130 @@
+"""Frames as ArcticDB can keep them, and back, exactly.
+
+ArcticDB drops the zone of instants, the order of categories, the types of empty columns and units other
+than nanoseconds, and refuses nullable types and objects other than text. The layout of a frame says what
+to restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.connections.content import has_plain_index, objects_to_text, text_to_objects
+from tasks.connections.problems import DataProblem
+
+_INDEX = "__index__"
+
+
+def flatten(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """(what to write, its layout). What ArcticDB has no type for is written as text or codes.
+
+    Raises `DataProblem` naming the column that can't be kept.
+    """
+    if frame.columns.has_duplicates or not all(isinstance(name, str) for name in frame.columns):
+        raise DataProblem("A frame to keep needs columns named by text, each name once.")
+    parts: list[tuple[str, pd.Series[Any]]] = [(str(name), frame[name]) for name in frame.columns]
+    index: dict[str, Any] | None = None
+    if not has_plain_index(frame):
+        if isinstance(frame.index, pd.MultiIndex):
+            raise DataProblem("A frame to keep can't have an index of several levels.", "Use `reset_index`.")
+        index = {"name": frame.index.name}
+        parts.append((_INDEX, frame.index.to_series()))
+    flat: dict[str, pd.Series[Any]] = {}
+    columns: list[dict[str, Any]] = []
+    for name, column in parts:
+        kept, how = _flatten_column(column)
+        columns.append({"name": name, **how})
+        if len(frame):
+            flat[name] = kept.reset_index(drop=True)
+    return pd.DataFrame(flat), {"rows": len(frame), "columns": columns, "index": index}
+
+
+def restore(flat: pd.DataFrame | None, layout: Mapping[str, Any]) -> pd.DataFrame:
+    """The frame that `flatten` was given. `flat` is None where it had no rows or no columns."""
+    columns: dict[str, pd.Series[Any]] = {}
+    for how in layout["columns"]:
+        columns[how["name"]] = _restore_column(None if flat is None else flat[how["name"]], how)
+    index = columns.pop(_INDEX, None)
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(layout["rows"]), copy=False)
+    if index is not None:
+        frame.index = pd.Index(index, name=layout["index"]["name"])
+    return frame
+
+
+def has_native_type(column: pd.Series[Any]) -> bool:
+    """Whether ArcticDB has a type for a column, so that other programs can read it too."""
+    return _flatten_column(column)[1].get("as") is None
+
+
+def _flatten_column(column: pd.Series[Any]) -> tuple[pd.Series[Any], dict[str, Any]]:
+    dtype = column.dtype
+    how: dict[str, Any] = {"type": str(dtype)}
+    if isinstance(dtype, pd.CategoricalDtype):
+        how["ordered"] = bool(dtype.ordered)
+        native = _is_native_index(dtype.categories)
+        if not native or not len(column):
+            how["categories"] = objects_to_text(pd.Series(dtype.categories, name=column.name))
+            how["categories_type"] = str(dtype.categories.dtype)
+        if native:
+            return column, how
+        return column.cat.codes, {**how, "as": "codes"}
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return _in_nanoseconds(column.dt.tz_convert("UTC").dt.tz_localize(None)), how
+    if isinstance(dtype, np.dtype):
+        if dtype.kind == "M":
+            return _in_nanoseconds(column), how
+        if dtype.kind in "iub" or dtype in (np.dtype("float32"), np.dtype("float64")):
+            return column, how
+        if dtype == np.dtype(object) and _is_text(column):
+            return column, how
+    return pd.Series(objects_to_text(column), dtype=object), {**how, "as": "text"}
+
+
+def _is_native_index(categories: pd.Index[Any]) -> bool:
+    if categories.dtype == np.dtype("int64"):
+        return True
+    return categories.dtype == np.dtype(object) and pd.api.types.infer_dtype(categories) in ("string", "empty")
+
+
+def _in_nanoseconds(column: pd.Series[Any]) -> pd.Series[Any]:
+    try:
+        nanoseconds: pd.Series[Any] = column.dt.as_unit("ns")
+        return nanoseconds
+    except pd.errors.OutOfBoundsDatetime as error:
+        raise DataProblem(f"Column `{column.name}` holds a date outside 1677 to 2262.") from error
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
+        return False
+    return not any(value is pd.NA or value is pd.NaT for value in column)
+
+
+def _restore_column(kept: pd.Series[Any] | None, how: Mapping[str, Any]) -> pd.Series[Any]:
+    type_ = how["type"]
+    if type_ == "category":
+        return _restore_categories(kept, how)
+    if kept is None:
+        return pd.Series([], dtype=type_)
+    if how.get("as") == "text":
+        values = pd.Series(text_to_objects(kept), dtype=object)
+        return values if type_ == "object" else values.astype(type_)
+    if type_.startswith("datetime64["):
+        unit, _, zone = type_.removeprefix("datetime64[").rstrip("]").partition(", ")
+        moments = kept.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else kept
+        kept = moments.dt.as_unit(unit)
+    return kept if str(kept.dtype) == type_ else kept.astype(type_)
+
+
+def _restore_categories(kept: pd.Series[Any] | None, how: Mapping[str, Any]) -> pd.Series[Any]:
+    if "categories" in how:
+        categories = pd.Index(text_to_objects(how["categories"]), dtype=how["categories_type"])
+        codes: list[int] = [] if kept is None else kept.tolist()
+        return pd.Series(pd.Categorical.from_codes(codes, categories=categories, ordered=how["ordered"]))
+    if kept is None:
+        raise ValueError("a column of categories was kept without them")
+    return kept.cat.as_ordered() if how["ordered"] else kept
