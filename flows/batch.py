@@ -18,8 +18,9 @@ from filelock import FileLock, Timeout
 from flows import prefect_api, threads
 from flows.context import OpenConnections, RunContext
 from flows.desk import Desk
-from flows.execute import check_past, describe
+from flows.execute import describe
 from flows.graph import Node, unroll
+from flows.idempotency import check_past
 from flows.journal import Journal
 from flows.outcome import Outcome
 from flows.plan import Plan
@@ -99,7 +100,7 @@ def run_batch(
         prefect_api.require_reachable(api)
     pd.options.mode.copy_on_write = True
     connections = OpenConnections(desk)
-    with Journal(desk.data / "journal") as journal:
+    with Journal(desk.data, connections.read_origin) as journal:
         try:
             with _alone(plan, desk):
                 clock = connections.clock()

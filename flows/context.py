@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import pandas as pd
+
 from flows.desk import Desk
 from flows.journal import Journal
 from flows.plan import Plan
 from flows.watch import Silent, Watcher
 from tasks.connections.base import Connection
 from tasks.connections.clock import Clock, WallClock
+from tasks.connections.problems import Problem
 from tasks.connections.scope import Deadline
 
 
@@ -44,6 +47,16 @@ class OpenConnections:
             if clock is not None:
                 return clock
         return WallClock()
+
+    def read_origin(self, origin: Mapping[str, Any]) -> pd.DataFrame:
+        """A frame that the journal keeps by reference, read again from the store it came from."""
+        from tasks.connections.arctic import FrameStore
+
+        store = self.opened(str(origin["store"]))
+        if not isinstance(store, FrameStore):
+            raise Problem(f"Connection `{origin['store']}` no longer is a store of frames.")
+        frame, _ = store.read(origin["library"], origin["symbol"], origin["version"])
+        return frame
 
     def close(self) -> None:
         """Close all that were made."""

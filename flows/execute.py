@@ -5,23 +5,24 @@ The modes decide only when and where a step runs, and whether a failed attempt i
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
-import threading
 import time
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from flows.context import RunContext
+from flows.gather import stacked
 from flows.graph import Node
+from flows.idempotency import digest, effect_key
+from flows.journal import Producer
 from flows.outcome import Outcome
-from flows.plan import Condition
+from flows.patience import in_time
+from flows.plan import Condition, Port
 from flows.validate import FrameBroken, projected, validated
-from tasks.connections.problems import DeadlinePassed, Problem, Refused
+from tasks.connections.problems import Problem, Refused
 from tasks.connections.scope import Deadline, Message, Scope, entered
 from tasks.declare import TaskSpec
 from tasks.run import OrderPolicy, Run
@@ -148,7 +149,7 @@ class _Attempt:
             step=node.name,
             task=task.name if task else "gather",
             item=node.item,
-            source_hash=_hash(task.source) if task else "",
+            source_hash=digest(task.source) if task else "",
             arguments={**node.arguments, **({"key": key} if key else {})},
             inputs=self._journalled_inputs(),
         )
@@ -179,23 +180,31 @@ class _Attempt:
         )
         return seconds
 
-    def _journalled_inputs(self) -> dict[str, tuple[str, str | None]]:
-        """Where each input comes from, as the journal names it; inputs of skipped steps are left out."""
+    def _journalled_inputs(self) -> dict[str, tuple[str, str | None] | Producer]:
+        """Where each input comes from, as the journal names it; what wasn't there is left out."""
         ports = dict(self.node.inputs)
         for name, parts in (self.node.gathers or {}).items():
             ports |= {f"{name or 'frame'}.{number}": port for number, port in enumerate(parts)}
-        return {
+        inputs: dict[str, tuple[str, str | None] | Producer] = {
             parameter: (port.step, port.field)
             for parameter, port in ports.items()
             if self.upstream[port.step].frame(port.field) is not None
         }
+        for parameter, port in self.node.step.last.items():
+            if (producer := self.context.journal.last_producer(*self._last(port))) is not None:
+                inputs[parameter] = producer
+        return inputs
+
+    def _last(self, port: Port) -> tuple[str, str, str | None, date]:
+        """Whose output `last:` means: of the same step in the latest run of an earlier session."""
+        return self.context.plan.name, self.node.prefix + port.step, port.field, self.context.session
 
     def _gathered(self) -> dict[str | None, pd.DataFrame]:
         gathered: dict[str | None, pd.DataFrame] = {}
         for name, ports in (self.node.gathers or {}).items():
             parts = [frame for port in ports if (frame := self.upstream[port.step].frame(port.field)) is not None]
             if parts:
-                gathered[name] = validated(_stacked(parts), self.node.step.outputs.get(name), self._who)
+                gathered[name] = validated(stacked(parts), self.node.step.outputs.get(name), self._who)
         return gathered
 
     @property
@@ -214,7 +223,7 @@ class _Attempt:
         if key and context.past:
             self.note(f"not done: {context.session} is past, and a past session never acts")
             return {}
-        values = {**node_defaults(task), **self.node.arguments, **self._inputs(task), **self._connections()}
+        values = {**_defaults(task), **self.node.arguments, **self._inputs(task), **self._connections()}
         values |= {name: self._injected(kind, key) for name, kind in task.injected.items()}
         if key:
             context.journal.intend(key, context.id, self.node.name)
@@ -250,7 +259,7 @@ class _Attempt:
             inputs[edge.parameter] = frame
         for parameter, port in self.node.step.last.items():
             schema = task.frames[parameter].schema
-            previous = self.context.journal.last_output(self.node.pipeline, port.step, port.field, self.context.session)
+            previous = self.context.journal.last_output(*self._last(port))
             inputs[parameter] = None if previous is None else projected(previous, schema)
         return inputs
 
@@ -279,7 +288,7 @@ class _Attempt:
         if timeout is None:
             with entered(scope):
                 return function(**values)
-        return _in_time(function, values, scope, timeout.total_seconds())
+        return in_time(function, values, scope, timeout.total_seconds())
 
     def _validated_outputs(self, task: TaskSpec, result: Any) -> dict[str | None, pd.DataFrame]:
         schemas = self.node.step.outputs
@@ -296,102 +305,11 @@ class _Attempt:
         }
 
 
-def _in_time(function: Callable[..., Any], values: dict[str, Any], scope: Scope, seconds: float) -> Any:
-    """Call in a thread of its own and give up on it at the deadline: the thread can't be ended, but what it
-    still tries to send is refused, since its scope's deadline has passed."""
-    result: list[Any] = []
-    failure: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            with entered(scope):
-                result.append(function(**values))
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=copy_context().run, args=(call,), name=f"step {scope.step}", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        scope.deadline.abandon()
-        raise DeadlinePassed(f"Step `{scope.step}` ran past its timeout of {seconds:g} s and was abandoned.")
-    if failure:
-        raise failure[0]
-    return result[0]
-
-
-def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Frames one below the other; categories are united, so that a category stays one."""
-    if len(parts) == 1:
-        return parts[0]
-    columns: dict[str, Any] = {}
-    for name in parts[0].columns:
-        series = [part[name] for part in parts]
-        if all(isinstance(one.dtype, pd.CategoricalDtype) for one in series):
-            columns[name] = pd.api.types.union_categoricals([one.array for one in series])
-        else:
-            columns[name] = pd.concat(series, ignore_index=True)
-    return pd.DataFrame(columns)
-
-
-def node_defaults(task: TaskSpec) -> dict[str, Any]:
-    """The defaults of a task's arguments."""
-    return {name: argument.default for name, argument in task.arguments.items() if not argument.required}
-
-
-def effect_key(node: Node, context: RunContext) -> str:
-    """The idempotency key of an effect.
-
-    A hash of desk, profile, pipeline, parameters, session, slot, step with its item, and the step's own
-    arguments; never of the run: repeating a run repeats no effect, unless it is asked for `again`.
-    """
-    identity = {
-        "desk": [context.desk.name, context.desk.profile],
-        "pipeline": context.plan.name,
-        "parameters": dict(context.parameters),
-        "session": context.session,
-        "slot": context.slot,
-        "step": node.name,
-        "arguments": dict(node.arguments),
-        "again": context.again,
-    }
-    return _hash(json.dumps(identity, sort_keys=True, default=str))[:32]
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _schema_name(node: Node, name: str | None) -> str:
     schema = node.step.outputs.get(name)
     return schema.__name__ if schema else ""
 
 
-def check_past(nodes: list[Node], context: RunContext) -> None:
-    """Refuse a past session before anything runs, where a step can only be asked how things are now.
-
-    Raises
-    ------
-    Refused
-        Names the steps that no run of that session has recorded.
-    """
-    if not context.past:
-        return
-    unknown = [
-        node.name
-        for node in nodes
-        if node.step.task is not None
-        and node.step.task.kind == "now"
-        and node.gathers is None
-        and any(
-            context.journal.session_output(context.plan.name, node.name, name, context.session) is None
-            for name in node.step.outputs
-        )
-    ]
-    if unknown:
-        names = ", ".join(f"`{name}`" for name in unknown)
-        raise Refused(
-            f"{context.plan.name} can't run for the past session {context.session}: {names} can only be asked how"
-            " things are now, and no run of that session has recorded them.",
-            "Run it in the session itself; its recorded runs can then be repeated.",
-        )
+def _defaults(task: TaskSpec) -> dict[str, Any]:
+    """The defaults of a task's arguments."""
+    return {name: argument.default for name, argument in task.arguments.items() if not argument.required}

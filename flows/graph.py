@@ -27,8 +27,8 @@ class Node:
     """Frames by parameter, from the nodes that yield them."""
     item: str | None = None
     """What tells it from its siblings under `each`."""
-    pipeline: str = ""
-    """The file that its step stands in: `last:` looks there."""
+    prefix: str = ""
+    """Of its name, where its step stands in an inlined pipeline: `hedge[QQQ]/`."""
     when: tuple[Condition, ...] = ()
     after: tuple[str, ...] = ()
     gathers: Mapping[str | None, tuple[Port, ...]] | None = None
@@ -71,7 +71,7 @@ def _nodes(plan: Plan, step: StepPlan, names: Mapping[str, Any], prefix: str) ->
     after = tuple(prefix + other for other in step.after)
     inputs = {edge.parameter: _moved(edge.source, prefix) for edge in step.edges}
     if step.each is None and step.task is not None:
-        yield Node(name, step, resolve(step.arguments, names), inputs, None, plan.name, when, after)
+        yield Node(name, step, resolve(step.arguments, names), inputs, None, prefix, when, after)
         return
     gathers: dict[str | None, tuple[Port, ...]] = {}
     items: list[str] = []
@@ -85,12 +85,12 @@ def _nodes(plan: Plan, step: StepPlan, names: Mapping[str, Any], prefix: str) ->
             parts = {None: _moved(_output(step.pipeline), f"{part}/")}
             items += [node.name for node in inner]
         else:
-            yield Node(part, step, arguments, inputs, item, plan.name, when, after)
+            yield Node(part, step, arguments, inputs, item, prefix, when, after)
             parts = {output: Port(part, output) for output in step.outputs}
             items.append(part)
         for output, port in parts.items():
             gathers[output] = (*gathers.get(output, ()), port)
-    yield Node(name, step, pipeline=plan.name, when=when, after=tuple(items), gathers=gathers)
+    yield Node(name, step, prefix=prefix, when=when, after=tuple(items), gathers=gathers)
 
 
 def _inlined(plan: Plan, arguments: Mapping[str, Any], names: Mapping[str, Any], prefix: str) -> list[Node]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
 
+from flows.context import OpenConnections
 from flows.desk import load_desk
 from flows.explain import explain, render, to_object
 from flows.journal import Journal
@@ -15,8 +18,15 @@ from flows.terminal import cell
 from tasks.connections.problems import Problem
 
 
-def _journal(profile: str | None) -> Journal:
-    return Journal(load_desk(find_root() / "pipelines", profile).data / "journal")
+@contextmanager
+def _journal(profile: str | None) -> Iterator[Journal]:
+    desk = load_desk(find_root() / "pipelines", profile)
+    connections = OpenConnections(desk)
+    try:
+        with Journal(desk.data, connections.read_origin) as journal:
+            yield journal
+    finally:
+        connections.close()
 
 
 def show_runs(pipeline: str | None, limit: int, profile: str | None) -> None:

@@ -1,0 +1,43 @@
+# Two commands do everything: `make run` and `make test`. Each installs what it needs into .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test install check lint types clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.run
+	$(BIN)/hedgerow run beta_hedge
+
+test: $(VENV)/.test lint types check
+	$(BIN)/python -m pytest -n 2
+
+install: $(VENV)/.test
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+check: $(VENV)/.test
+	$(BIN)/hedgerow check
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Hedgerow needs Python 3.11 or newer: $(PYTHON) is `$(PYTHON) -V 2>&1`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian or Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@touch $@
+
+# The constraints are what the tests ran with: a plain install resolves to sets that are broken.
+$(VENV)/.run: $(VENV)/.venv pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.venv pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $(VENV)/.run $@
+
+clean:
+	rm -rf $(VENV) .hedgerow *.egg-info .mypy_cache .ruff_cache .pytest_cache
