@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -32,8 +32,9 @@ class Frame(pa.DataFrameModel):
         strict = True
         coerce = False
 
-    @pa.dataframe_check(name="unique_key")
-    def _one_row_a_key(cls, frame: pd.DataFrame) -> Any:
+    # Named by its method: pandera forgets a check's `name=` from the second schema on.
+    @pa.dataframe_check
+    def unique_key(cls, frame: pd.DataFrame) -> Any:
         key = [column for column in cls.__key__ if column in frame]
         if not key or strictly_increasing(frame, key):
             return True
@@ -57,7 +58,7 @@ def strictly_increasing(frame: pd.DataFrame, key: list[str]) -> bool:
     return bool(later.all())
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema_of(model: type[Frame]) -> pa.DataFrameSchema:
     """The pandera schema of a model, built once for all threads (pandera itself builds one a thread)."""
     return model.to_schema()
