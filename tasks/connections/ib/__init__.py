@@ -1,0 +1,1 @@
+"""Interactive Brokers: the bridge over its own client, and a simulated gateway to run it against."""

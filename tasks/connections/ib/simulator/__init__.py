@@ -1,0 +1,1 @@
+"""A gateway that speaks the broker's wire protocol over a market of real daily closes."""

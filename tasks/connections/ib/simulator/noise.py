@@ -1,0 +1,37 @@
+"""Random numbers that depend on nothing but their names: the same question always has the same answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def normals(seed: int, con_id: int, day: Any, draw: Any) -> NDArray[np.float64]:
+    """Standard normal numbers, one for each (day, draw); arrays are broadcast.
+
+    SplitMix64 (Steele, Lea and Flood 2014) hashes the names to two uniform numbers, which the
+    Box–Muller transform turns into a normal one.
+    """
+    names = (np.uint64(seed), np.uint64(con_id), np.asarray(day, np.uint64), np.asarray(draw, np.uint64))
+    state = np.zeros(np.broadcast_shapes(*(np.shape(name) for name in names)), np.uint64)
+    with np.errstate(over="ignore"):
+        for name in names:
+            state = _mix(state ^ _mix(name + _GOLDEN))
+        first = _uniform(_mix(state + _GOLDEN))
+        second = _uniform(_mix(state + _GOLDEN + _GOLDEN))
+    return np.asarray(np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * second))
+
+
+def _mix(z: Any) -> Any:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _uniform(z: Any) -> Any:
+    """In (0, 1]: the top 53 bits, never zero because a logarithm follows."""
+    return ((z >> np.uint64(11)).astype(np.float64) + 1.0) / 2.0**53

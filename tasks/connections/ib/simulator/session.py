@@ -1,0 +1,165 @@
+"""One client's conversation with the simulated gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tasks.connections.ib.simulator.wire import Fields, MalformedError, encode
+
+if TYPE_CHECKING:
+    from tasks.connections.ib.simulator.gateway import SimulatedGateway
+
+log = logging.getLogger("hedgerow.gateway")
+
+OLDEST, NEWEST = 157, 178
+"""Server versions spoken: ibapi 9.81 is the oldest; from 201 on the encoding is another one."""
+
+START_API = 71
+NO_REQUEST = -1
+LARGEST = 1 << 24
+
+Handler = Callable[["Session", Fields], None]
+"""Reads a request to its end and answers it."""
+
+
+class Session:
+    """Handshake, then one request after the other until the client leaves."""
+
+    def __init__(
+        self,
+        gateway: SimulatedGateway,
+        handlers: dict[int, Handler],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.gateway = gateway
+        self.version = 0
+        self.client_id: int | None = None
+        self.market_data_type = 1
+        self._handlers = handlers
+        self._reader = reader
+        self._writer = writer
+        self._outgoing: list[bytes] = []
+        self._streams: dict[int, asyncio.Task[None]] = {}
+        self._flushing = asyncio.Lock()
+        self._hanging_up = False
+
+    def send(self, *fields: Any) -> None:
+        """Queue a message; it goes out when the request has been handled."""
+        self._outgoing.append(encode(*fields))
+
+    def error(self, request: int, code: int, text: str) -> None:
+        """Queue an error or a notice; `NO_REQUEST` for one that belongs to no request."""
+        json = [""] if self.version >= 166 else []
+        self.send(4, 2, request, code, text, *json)
+
+    def stream(self, request: int, updates: Coroutine[Any, Any, None]) -> None:
+        """Run a subscription until it is cancelled or the client leaves."""
+        self.cancel(request)
+        self._streams[request] = asyncio.create_task(updates)
+
+    def cancel(self, request: int) -> bool:
+        """End a subscription; whether there was one."""
+        task = self._streams.pop(request, None)
+        if task is not None:
+            task.cancel()
+        return task is not None
+
+    def hang_up(self) -> None:
+        """Close the connection once what is queued has gone out."""
+        self._hanging_up = True
+
+    async def run(self) -> None:
+        """Converse until the client leaves or is sent away."""
+        try:
+            if await self._shake_hands():
+                while not self._hanging_up:
+                    await self._serve(await self._read())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            for request in list(self._streams):
+                self.cancel(request)
+            self.gateway.leave(self)
+            self._writer.close()
+
+    def abort(self) -> None:
+        """Close the connection without a word."""
+        self._hanging_up = True
+        self._writer.transport.abort()
+
+    async def flush(self) -> None:
+        """Send what is queued."""
+        async with self._flushing:
+            data, self._outgoing = b"".join(self._outgoing), []
+            if self._writer.is_closing():
+                return
+            piece = self.gateway.faults.piece or max(len(data), 1)
+            for start in range(0, len(data), piece):
+                self._writer.write(data[start : start + piece])
+                await self._writer.drain()
+                if self.gateway.faults.piece:
+                    await asyncio.sleep(0.001)
+
+    async def _shake_hands(self) -> bool:
+        if await self._reader.readexactly(4) != b"API\0":
+            return False
+        offer = (await self._read()).decode("ascii", "replace").split()[0].removeprefix("v")
+        lowest, _, highest = offer.partition("..")
+        if self.gateway.faults.mute_handshake:
+            await self._reader.read()
+            return False
+        try:
+            self.version = min(int(highest or lowest), NEWEST)
+            spoken = self.version >= max(int(lowest), OLDEST)
+        except ValueError:
+            return False
+        if spoken:
+            now = pd.Timestamp(self.gateway.clock.now()).tz_convert("America/New_York")
+            self.send(self.version, now.strftime("%Y%m%d %H:%M:%S %Z"))
+            await self.flush()
+        return spoken
+
+    async def _read(self) -> bytes:
+        (length,) = struct.unpack(">I", await self._reader.readexactly(4))
+        if length > LARGEST:
+            raise ConnectionError(f"a message of {length} bytes")
+        return await self._reader.readexactly(length)
+
+    async def _serve(self, payload: bytes) -> None:
+        faults = self.gateway.faults
+        fields = Fields(payload)
+        kind: int | None = None
+        try:
+            kind = fields.whole("message id")
+            if faults.kick_on == kind and self.gateway.kick_once():
+                self.abort()
+                return
+            if kind in faults.unanswered:
+                return
+            if faults.delay:
+                await asyncio.sleep(faults.delay)
+            self._handle(kind, fields)
+        except MalformedError as error:
+            self.error(NO_REQUEST, 320, f"Error reading request. Message {kind}: {error}.")
+        except Exception as error:
+            log.exception("the simulated gateway failed at message %s", kind)
+            self.error(NO_REQUEST, 320, f"Error reading request. Message {kind}: {type(error).__name__}: {error}.")
+        await self.flush()
+
+    def _handle(self, kind: int, fields: Fields) -> None:
+        handler = self._handlers.get(kind)
+        if kind != START_API and self.client_id is None:
+            self.error(NO_REQUEST, 504, "Not connected")
+        elif handler is None:
+            self.error(
+                NO_REQUEST, 505, f"Fatal Error: Unknown message id. {kind} is not served by the simulated gateway."
+            )
+        else:
+            handler(self, fields)

@@ -1,0 +1,81 @@
+"""The text encoding of the wire: length-prefixed messages of NUL-terminated fields.
+
+Source: the broker's published client, server versions below 201.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+UNSET = "1.7976931348623157E308"
+"""What the broker sends for a number that isn't set."""
+
+
+class MalformedError(Exception):
+    """A request that can't be read; says which field, or what is left over."""
+
+
+def encode(*fields: Any) -> bytes:
+    """One message: four bytes of length, big-endian, and the fields. Booleans are 1 and 0."""
+    payload = "".join(f"{_text(field)}\0" for field in fields).encode("utf-8")
+    return struct.pack(">I", len(payload)) + payload
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))
+    return str(value)
+
+
+class Fields:
+    """The fields of a request, read one after the other; `end` refuses leftovers."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._values = payload.decode("utf-8", "replace").split("\0")[:-1]
+        self._next = 0
+
+    def text(self, name: str) -> str:
+        """The next field as it is."""
+        if self._next >= len(self._values):
+            raise MalformedError(f"the field {name} is missing")
+        self._next += 1
+        return self._values[self._next - 1]
+
+    def whole(self, name: str) -> int:
+        """The next field as an integer; empty is 0."""
+        value = self.text(name)
+        try:
+            return int(value or 0)
+        except ValueError:
+            raise MalformedError(f"the field {name} is no integer: {value!r}") from None
+
+    def number(self, name: str) -> float:
+        """The next field as a number; empty or unset is 0."""
+        value = self.text(name)
+        try:
+            return 0.0 if value in ("", UNSET) else float(value)
+        except ValueError:
+            raise MalformedError(f"the field {name} is no number: {value!r}") from None
+
+    def flag(self, name: str) -> bool:
+        """The next field as a truth value."""
+        value = self.text(name)
+        if value not in ("", "0", "1"):
+            raise MalformedError(f"the field {name} is neither 0 nor 1: {value!r}")
+        return value == "1"
+
+    def version(self, *known: int) -> int:
+        """The message's own version, which must be one of `known`."""
+        value = self.whole("version")
+        if value not in known:
+            raise MalformedError(f"version {value} of this message is not known")
+        return value
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        left = self._values[self._next :]
+        if left:
+            raise MalformedError(f"{len(left)} fields are left over: {left}")
