@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 from tasks.connections.durations import Duration, parse_duration
+from tasks.run import OrderPolicy
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 PORT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
@@ -278,6 +279,21 @@ class FailureStep(Model):
     with_: dict[str, Any] = Field(default={}, alias="with")
     retry: RetryPolicy | None = None
     timeout: Duration | None = None
+
+
+class DeskKeys(Model):
+    """What a desk file may say, and each of its profiles again."""
+
+    name: str = Field(default="desk", min_length=1)
+    data: str = Field(default=".hedgerow", min_length=1, description="The folder of data, from the project's root")
+    connections: dict[Name, dict[str, Any]] = {}
+    orders: OrderPolicy = OrderPolicy()
+
+
+class DeskFile(DeskKeys):
+    """The desk file, `_desk.yaml`."""
+
+    profiles: dict[Name, dict[str, Any]] = {}
 
 
 class PipelineFile(Model):

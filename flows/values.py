@@ -104,12 +104,16 @@ def within(value: Any, location: Sequence[Hashable]) -> tuple[Hashable, ...]:
     """The part of pydantic's location that is in the value: what it says of unions is left out."""
     found: list[Hashable] = []
     for part in location:
-        if (isinstance(value, Mapping) and part in value) or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+        if _holds(value, part):
             value = value[part]
-        else:
-            continue
-        found.append(part)
+            found.append(part)
     return tuple(found)
+
+
+def _holds(value: Any, part: Hashable) -> bool:
+    if isinstance(value, Mapping):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
 
 
 _EXPECTED = {
