@@ -16,14 +16,13 @@ from schemas.risk import Betas
 from tasks.connections.problems import DataProblem
 from tasks.connections.scope import note
 from tasks.declare import task
+from tasks.wording import counted, listed
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 
 _BLOCK = 1 << 16
 """Numbers of the panel worked on at once: half a megabyte, so that each pass over it finds it in the cache."""
-
-_NAMED = 5
 
 
 class Fit(NamedTuple):
@@ -182,7 +181,7 @@ def _find_benchmark(returns: pd.DataFrame, benchmark: str) -> int:
     found = np.unique(returns["con_id"].to_numpy()[symbol.codes.to_numpy() == code])
     if len(found) > 1:
         raise DataProblem(
-            f"The benchmark {benchmark} is {len(found)} contracts: con_id {', '.join(map(str, found))}.",
+            f"The benchmark {benchmark} is {len(found)} contracts: con_id {listed(found)}.",
             "Leave all but one out of the universe.",
         )
     if len(found) == 0:
@@ -226,12 +225,8 @@ def _frame(
     reason[few] = [f"{count} observations, {minimum} needed" for count in fit.observations[few]]
     reason[flat] = "the benchmark's return never changes over its observations"
     if without := np.flatnonzero(few | flat).tolist():
-        named = [f"{symbol[place]} ({reason[place]})" for place in without[:_NAMED]]
-        more = len(without) - len(named)
-        note(
-            f"No beta for {len(without)} of {len(con_ids)} contracts: {', '.join(named)}"
-            + (f" and {more} more." if more else ".")
-        )
+        named = listed(f"{symbol[place]} ({reason[place]})" for place in without)
+        note(f"No beta for {len(without)} of {counted(len(con_ids), 'contract')}: {named}.")
 
     def known(values: Floats, of_itself: float) -> Floats:
         values = np.where(few, np.nan, values)

@@ -15,13 +15,14 @@ from schemas.market import Prices, Returns
 from tasks.connections.problems import DataProblem
 from tasks.connections.scope import note
 from tasks.declare import task
+from tasks.wording import counted, listed
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 
 _DAY = 86_400_000_000_000
 _NAMED = 5
-"""How many contracts or sessions a sentence names before it only counts them."""
+"""How many gaps a sentence names before it only counts them."""
 
 
 @task
@@ -106,7 +107,7 @@ def _places(prices: pd.DataFrame, calendar: str) -> tuple[Integers, Integers]:
     if stray.any():
         wrong = np.unique(moments[stray]).astype("datetime64[ns]")
         raise DataProblem(
-            f"{_list([str(moment)[:19].removesuffix('T00:00:00') for moment in wrong])} "
+            f"{listed([str(moment)[:19].removesuffix('T00:00:00') for moment in wrong])} "
             f"in the prices of {_names(prices, np.flatnonzero(stray))} "
             f"{'is no session' if len(wrong) == 1 else 'are no sessions'} of the calendar {calendar}.",
             "Give the exchange's own by `calendar:`, or drop the rows.",
@@ -148,26 +149,20 @@ def _tell_gaps(prices: pd.DataFrame, gaps: Integers, sessions: Integers, place: 
     count = int((place[gaps] - place[gaps - 1] - 1).sum())
     contracts = len(np.unique(prices["con_id"].to_numpy()[gaps]))
     named = [
-        f"{prices['symbol'].iloc[row]} {_list(_dates(sessions[place[row - 1] + 1 : place[row]]))}"
+        f"{prices['symbol'].iloc[row]} {listed(_dates(sessions[place[row - 1] + 1 : place[row]]))}"
         for row in gaps[:_NAMED]
     ]
     more = len(gaps) - len(named)
     return (
-        f"{count} {'price is' if count == 1 else 'prices are'} missing in {contracts} "
-        f"{'contract' if contracts == 1 else 'contracts'} and not bridged: {'; '.join(named)}"
-        + (f"; and {more} more {'gap' if more == 1 else 'gaps'}." if more else ".")
-        + ("" if seen.all() else f" Nothing has a price on {_list(_dates(sessions[~seen]))}.")
+        f"{counted(count, 'price is', 'prices are')} missing in {counted(contracts, 'contract')} "
+        f"and not bridged: {'; '.join(named)}"
+        + (f"; and {counted(more, 'more gap')}." if more else ".")
+        + ("" if seen.all() else f" Nothing has a price on {listed(_dates(sessions[~seen]))}.")
     )
 
 
 def _names(prices: pd.DataFrame, rows: Integers) -> str:
-    return _list(list(dict.fromkeys(prices["symbol"].iloc[rows].astype(str))))
-
-
-def _list(items: list[str]) -> str:
-    shown = items[:_NAMED]
-    more = len(items) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return listed(list(dict.fromkeys(prices["symbol"].iloc[rows].astype(str))))
 
 
 def _dates(days: Integers) -> list[str]:
