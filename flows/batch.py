@@ -206,21 +206,20 @@ def _on_failure(context: RunContext) -> dict[str, Outcome]:
     return threads.run_nodes(nodes, context)
 
 
-class _RunFailedError(Exception):
-    """Makes the flow run Failed, with a sentence as its message."""
-
-
 def _as_flow(nodes: list[Node], context: RunContext) -> Mapping[str, Outcome]:
+    from prefect.client.schemas import State
+    from prefect.states import Completed, Failed
+
     from flows.catalog import as_flow
     from flows.tracked import run_nodes
 
     outcomes: dict[str, Outcome] = {}
 
-    def body(_: Mapping[str, Any]) -> None:
+    def body(_: Mapping[str, Any]) -> State[None]:
         outcomes.update(run_nodes(nodes, context))
-        failures = [name for name, outcome in outcomes.items() if outcome.status == "failed"]
-        if failures:
-            raise _RunFailedError(f"failed: {', '.join(failures)} (run {context.id})")
+        if failures := [name for name, outcome in outcomes.items() if outcome.status == "failed"]:
+            return Failed(message=f"failed: {', '.join(failures)} (run {context.id})")
+        return Completed(message=f"run {context.id}")
 
     flow = as_flow(context.plan, body, f"{context.plan.name} {context.session}")
     state = flow(**context.parameters, return_state=True)

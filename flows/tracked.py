@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows.context import RunContext
 from flows.execute import describe, execute, failed, retryable
@@ -25,20 +25,18 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
     is Failed after its retries, what needs it NotReady, a skipped one Completed as "Skipped".
     """
     submitted = {}
-    errors: dict[str, BaseException] = {}
-    attempts: Counter[str] = Counter()
+    ended: dict[str, Outcome] = {}
     for node in nodes:
         upstream = {name: submitted[name] for name in node.upstream}
-        submitted[node.name] = _submit(node, upstream, context, errors, attempts)
+        submitted[node.name] = _submit(node, upstream, context, ended)
     outcomes: dict[str, Outcome] = {}
     for node in nodes:
         future = submitted[node.name]
         future.wait()
         if future.state.is_completed():
             outcomes[node.name] = future.result()
-        elif node.name in errors:
-            outcomes[node.name] = failed(node, errors[node.name], attempts[node.name], 0.0)
-            context.watcher.step_ended(node, outcomes[node.name])
+        elif node.name in ended:
+            outcomes[node.name] = ended[node.name]
         else:  # NotReady: its body never ran, so that it is blocked is said here
             outcomes[node.name] = execute(node, outcomes, context)
     return outcomes
@@ -48,33 +46,35 @@ def _submit(
     node: Node,
     upstream: Mapping[str, PrefectFuture[Any]],
     context: RunContext,
-    errors: dict[str, BaseException],
-    attempts: Counter[str],
+    ended: dict[str, Outcome],
 ) -> PrefectFuture[Any]:
     delays = node.step.retry.delays()
+    attempt = 0
+    retry = False
 
     def body(upstream: dict[str, Outcome]) -> Any:
-        attempts[node.name] += 1
+        nonlocal attempt, retry
+        attempt += 1
+        begun = time.perf_counter()
         logger = get_run_logger()
         try:
-            outcome = execute(node, upstream, context, attempts[node.name])
-        except BaseException as error:
-            errors[node.name] = error
-            logger.error("%s", describe(error))
-            raise
+            outcome = execute(node, upstream, context, attempt)
+        except Exception as error:
+            retry = attempt <= len(delays) and retryable(error)
+            if retry:
+                context.watcher.step_retrying(node, describe(error), delays[attempt - 1])
+                raise
+            outcome = failed(node, error, attempt, time.perf_counter() - begun)
+            context.watcher.step_ended(node, outcome)
+            ended[node.name] = outcome
+            # A state, not an exception: Prefect would log the exception with a traceback of its own engine.
+            return Failed(message=describe(error))
         for note in outcome.notes:
             logger.info("%s", note)
         if outcome.status == "skipped":
             return Completed(name="Skipped", message=outcome.reason, data=outcome)
         logger.info("%s rows in %.3f s", "no" if outcome.rows is None else outcome.rows, outcome.seconds)
         return outcome
-
-    def again(*_: Any) -> bool:
-        error = errors[node.name]
-        if attempts[node.name] <= len(delays) and retryable(error):
-            context.watcher.step_retrying(node, describe(error), delays[attempts[node.name] - 1])
-            return True
-        return False
 
     submit = task(
         name=node.step.name,
@@ -85,7 +85,7 @@ def _submit(
         retries=len(delays),
         retry_delay_seconds=delays or None,
         retry_jitter_factor=JITTER if delays else None,
-        retry_condition_fn=again,
+        retry_condition_fn=lambda *_: retry,
     )(body).submit
     future: PrefectFuture[Any] = submit(upstream=dict(upstream))
     return future
