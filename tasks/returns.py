@@ -124,7 +124,8 @@ def session_days(calendar: str, first: int, last: int) -> Integers:
     import exchange_calendars
     from exchange_calendars.errors import InvalidCalendarName, NoSessionsError
 
-    start, end = (pd.Timestamp(day * _DAY) for day in (first, last))
+    # A calendar of a single day is refused: ask for one more.
+    start, end = (pd.Timestamp(day * _DAY) for day in (first, max(last, first + 1)))
     try:
         # Only as long as needed: its cost grows with the years.
         sessions = exchange_calendars.get_calendar(calendar, start=start, end=end).sessions
@@ -140,7 +141,7 @@ def session_days(calendar: str, first: int, last: int) -> Integers:
             f"The calendar {calendar} doesn't cover {start:%Y-%m-%d} to {end:%Y-%m-%d}: {error}"
         ) from error
     days: Integers = sessions.to_numpy().astype("datetime64[ns]").view(np.int64) // _DAY
-    return days
+    return days[days <= last]
 
 
 def _tell_gaps(prices: pd.DataFrame, gaps: Integers, sessions: Integers, place: Integers) -> str:
