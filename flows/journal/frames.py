@@ -29,11 +29,9 @@ class FrameShelf:
         """Keep a frame under its hash. Raises `Problem` where it can't be."""
         flat, layout = flatten(frame)
         library = self._opened()
-        with lmdb.write_lock(self.folder / "frames.lock", "The journal", _PATIENCE):
-            try:
-                library.write(content, flat, metadata=layout, prune_previous_versions=True)
-            except Exception as error:
-                raise lmdb.explained(error, str(self.folder)) from error
+        lock = lmdb.write_lock(self.folder / "frames.lock", "The journal", _PATIENCE)
+        with lock, lmdb.Explained(str(self.folder)):
+            library.write(content, flat, metadata=layout, prune_previous_versions=True)
 
     def get(self, content: str) -> pd.DataFrame:
         """The frame of this hash. Raises `Problem` where there is none."""

@@ -22,28 +22,19 @@ _LARGE = 8_000_000
 
 
 def content_id(frame: pd.DataFrame) -> str:
-    """SHA-256 of a frame's columns, in order: names, types and raw bytes, and of its index where it is no plain count.
+    """SHA-256 of a frame's columns, in order: names, types and raw bytes.
 
-    Categories count as they are, unused ones included. Raises `DataProblem` for a column that holds
-    objects other than text, numbers, decimals, dates and instants.
+    Categories count as they are, unused ones included; the index doesn't count.
+    Raises `DataProblem` for a column of objects other than text, numbers, decimals, dates and instants.
     """
-    parts: list[tuple[str, pd.Series[Any]]] = [(repr(name), frame.iloc[:, at]) for at, name in enumerate(frame.columns)]
-    if not has_plain_index(frame):
-        parts.append((f"index {frame.index.name!r}", frame.index.to_series()))
-    columns = [column for _, column in parts]
+    columns = [frame.iloc[:, at] for at in range(frame.shape[1])]
     if len(columns) > 1 and sum(column.nbytes for column in columns) >= _LARGE:
         with ThreadPoolExecutor(min(len(columns), os.cpu_count() or 1)) as threads:
             digests = list(threads.map(_digest, columns))
     else:
         digests = [_digest(column) for column in columns]
-    header = json.dumps([len(frame), [[name, str(column.dtype)] for name, column in parts]])
+    header = json.dumps([len(frame), [[str(column.name), str(column.dtype)] for column in columns]])
     return hashlib.sha256(header.encode() + b"".join(digests)).hexdigest()
-
-
-def has_plain_index(frame: pd.DataFrame) -> bool:
-    """Whether rows are only counted, from 0."""
-    index = frame.index
-    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1 and index.name is None
 
 
 def _digest(column: pd.Series[Any]) -> bytes:

@@ -2,7 +2,7 @@
 
 ArcticDB drops the zone of instants, the order of categories, the types of empty columns and units other
 than nanoseconds, and refuses nullable types and objects other than text. The layout of a frame says what
-to restore.
+to restore. Rows are counted from 0: a frame's rows are known by their key, never by an index.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.connections.content import has_plain_index, objects_to_text, text_to_objects
+from tasks.connections.content import objects_to_text, text_to_objects
 from tasks.connections.problems import DataProblem
-
-_INDEX = "__index__"
 
 
 def flatten(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -26,21 +24,14 @@ def flatten(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     """
     if frame.columns.has_duplicates or not all(isinstance(name, str) for name in frame.columns):
         raise DataProblem("A frame to keep needs columns named by text, each name once.")
-    parts: list[tuple[str, pd.Series[Any]]] = [(str(name), frame[name]) for name in frame.columns]
-    index: dict[str, Any] | None = None
-    if not has_plain_index(frame):
-        if isinstance(frame.index, pd.MultiIndex):
-            raise DataProblem("A frame to keep can't have an index of several levels.", "Use `reset_index`.")
-        index = {"name": frame.index.name}
-        parts.append((_INDEX, frame.index.to_series()))
     flat: dict[str, pd.Series[Any]] = {}
     columns: list[dict[str, Any]] = []
-    for name, column in parts:
+    for name, column in frame.items():
         kept, how = _flatten_column(column)
-        columns.append({"name": name, **how})
+        columns.append({"name": str(name), **how})
         if len(frame):
-            flat[name] = kept.reset_index(drop=True)
-    return pd.DataFrame(flat), {"rows": len(frame), "columns": columns, "index": index}
+            flat[str(name)] = kept.reset_index(drop=True)
+    return pd.DataFrame(flat), {"rows": len(frame), "columns": columns}
 
 
 def restore(flat: pd.DataFrame | None, layout: Mapping[str, Any]) -> pd.DataFrame:
@@ -48,16 +39,24 @@ def restore(flat: pd.DataFrame | None, layout: Mapping[str, Any]) -> pd.DataFram
     columns: dict[str, pd.Series[Any]] = {}
     for how in layout["columns"]:
         columns[how["name"]] = _restore_column(None if flat is None else flat[how["name"]], how)
-    index = columns.pop(_INDEX, None)
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(layout["rows"]), copy=False)
-    if index is not None:
-        frame.index = pd.Index(index, name=layout["index"]["name"])
-    return frame
+    return pd.DataFrame(columns, index=pd.RangeIndex(layout["rows"]), copy=False)
 
 
-def has_native_type(column: pd.Series[Any]) -> bool:
-    """Whether ArcticDB has a type for a column, so that other programs can read it too."""
-    return _flatten_column(column)[1].get("as") is None
+def unnatural_columns(frame: pd.DataFrame) -> dict[str, str]:
+    """The columns that ArcticDB has no type for, so that other programs couldn't read them: what each one is."""
+    refused: dict[str, str] = {}
+    for name, column in frame.items():
+        if "as" in _flatten_column(column)[1]:
+            refused[str(name)] = _kind(column)
+    return refused
+
+
+def _kind(column: pd.Series[Any]) -> str:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return f"categories of {column.cat.categories.dtype}"
+    if column.dtype == np.dtype(object):
+        return f"objects ({pd.api.types.infer_dtype(column, skipna=True)})"
+    return str(column.dtype)
 
 
 def _flatten_column(column: pd.Series[Any]) -> tuple[pd.Series[Any], dict[str, Any]]:

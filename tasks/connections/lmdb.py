@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tasks.connections.problems import ConnectionProblem, Problem
@@ -94,8 +95,23 @@ def _busy(what: str, seconds: float) -> ConnectionProblem:
     return ConnectionProblem(f"{what} is being written by another run, and {seconds:.0f} s of waiting weren't enough.")
 
 
-def explained(error: Exception, where: str) -> Problem:
-    """An error of the store as a problem for a person."""
+class Explained:
+    """A block in which the store's own errors become problems for a person."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, Problem):
+            raise _explained(error, self._where) from error
+
+
+def _explained(error: Exception, where: str) -> Problem:
     text = f"{type(error).__name__}: {error}"
     if "MapFull" in text or "MDB_MAP_FULL" in text:
         return Problem(
