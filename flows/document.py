@@ -23,6 +23,7 @@ DEEPEST = 32
 MOST_NODES = 50_000
 """Values in a file once its aliases are unfolded."""
 MOST_BYTES = 1_000_000
+LONGEST_NUMBER = 100
 
 Location = tuple[Hashable, ...]
 """Keys and list positions from the top of the file down to a value."""
@@ -33,8 +34,7 @@ _NULL = re.compile(r"(?:null|Null|NULL|~|)")
 _TRUE = re.compile(r"(?:true|True|TRUE)")
 _FALSE = re.compile(r"(?:false|False|FALSE)")
 _INT = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEX = re.compile(r"0x[0-9a-fA-F]+")
+_PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
 _NAN = re.compile(r"\.(?:nan|NaN|NAN)")
@@ -86,10 +86,10 @@ def read(path: Path | str, shown: str | None = None) -> Document:
     path
         The file.
     shown
-        What to call it; the path as given where None.
+        What to call it; where None, its path from the working folder.
     """
     path = Path(path)
-    name = shown or str(path)
+    name = shown or shown_path(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -110,6 +110,11 @@ def read(path: Path | str, shown: str | None = None) -> Document:
         byte = f"0x{content[error.start]:02x}"
         return _unreadable(name, f"is not UTF-8: byte {byte} can't be read", "save it as UTF-8", span)
     return parse(text, name)
+
+
+def shown_path(path: Path) -> str:
+    """The path as people write it: from the working folder where it is below that."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def parse(text: str, name: str) -> Document:
@@ -229,12 +234,11 @@ class _Reader:
         text: str = event.value
         if not event.implicit[0] or event.style not in (None, ""):
             return text
-        if _INT.fullmatch(text) or _OCTAL.fullmatch(text) or _HEX.fullmatch(text):
-            if len(text) > 100:
-                self.say(self._span(event), f"a whole number of {len(text)} characters is no number")
-                return 0
-            return int(text, 10 if _INT.fullmatch(text) else 0)
-        return _core(text)
+        try:
+            return scalar(text)
+        except ValueError as error:
+            self.say(self._span(event), str(error))
+            return None
 
     def _span(self, event: Any, end: Any = None) -> Span:
         first, last = event.start_mark, (end or event).end_mark
@@ -270,14 +274,18 @@ class _Reader:
         return mapping
 
 
-def _core(text: str) -> Any:
-    """A plain scalar that is no whole number, by YAML 1.2's core schema."""
+def scalar(text: str) -> Any:
+    """What a plain scalar stands for, by YAML 1.2's core schema. Raises `ValueError` for an endless number."""
     if _NULL.fullmatch(text):
         return None
     if _TRUE.fullmatch(text):
         return True
     if _FALSE.fullmatch(text):
         return False
+    if _INT.fullmatch(text) or _PREFIXED.fullmatch(text):
+        if len(text) > LONGEST_NUMBER:
+            raise ValueError(f"a whole number of {len(text)} digits is more than {LONGEST_NUMBER}")
+        return int(text, 10 if _INT.fullmatch(text) else 0)
     if _FLOAT.fullmatch(text):
         return float(text)
     if found := _INFINITE.fullmatch(text):

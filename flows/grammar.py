@@ -190,13 +190,23 @@ class Schedule(Model):
         return self
 
 
+def _bound(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"expected a number, a date or a duration, got {_shown(value)}")
+    return value
+
+
+Bound = Annotated[Any, BeforeValidator(_bound)]
+"""Least or greatest value of a parameter."""
+
+
 class ParameterKeys(Model):
     """`params:` in full."""
 
     default: Any = None
     description: str = ""
-    min: int | float | str | None = None
-    max: int | float | str | None = None
+    min: Bound = None
+    max: Bound = None
     enum: list[Any] | None = Field(default=None, min_length=1)
     type: Literal["str", "int", "float", "bool", "date", "duration", "list"] | None = None
 

@@ -103,7 +103,7 @@ def _resolve_text(text: str, names: Mapping[str, Any]) -> Any:
     def replaced(found: re.Match[str]) -> str:
         if found["dollar"]:
             return "$"
-        return as_text(names[found["plain"] or found["braced"].strip()])
+        return as_text(names[found["plain"] or (found["braced"] or "").strip()])
 
     return _TOKEN.sub(replaced, text)
 

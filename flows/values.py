@@ -94,7 +94,7 @@ def faults(error: ValidationError, value: Any, expected: str = "") -> list[Fault
     found: list[Fault] = []
     for location, at_it in places.items():
         if len(at_it) == 1 or not expected or location:
-            found.append(Fault(location, *_sentence(at_it[0])))
+            found.append(Fault(location, *sentence(at_it[0])))
         else:
             found.append(Fault(location, f"expected {expected}, got {shown(at_it[0]['input'])}"))
     return found
@@ -140,8 +140,8 @@ _BOUNDS = {
 }
 
 
-def _sentence(details: ErrorDetails) -> tuple[str, str]:
-    """(message, hint) of one of pydantic's errors."""
+def sentence(details: ErrorDetails) -> tuple[str, str]:
+    """(message, hint) of one thing that pydantic found wrong."""
     kind, context = details["type"], details.get("ctx", {})
     got = shown(details["input"])
     if kind in _BOUNDS:
