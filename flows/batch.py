@@ -42,7 +42,8 @@ class Finished:
     nodes: list[Node]
     outcomes: Mapping[str, Outcome]
     seconds: float
-    tracked: bool
+    tracked: str | None
+    """The address of its page in Prefect's UI; None where it ran untracked."""
     past: bool
 
     @property
@@ -122,7 +123,7 @@ def run_batch(
                     again=again,
                     watcher=watcher or Silent(),
                 )
-                return _journalled(context, trigger, tracked=api is not None)
+                return _journalled(context, trigger, api)
         finally:
             connections.close()
 
@@ -156,7 +157,7 @@ def _alone(plan: Plan, desk: Desk) -> Iterator[None]:
         lock.release()
 
 
-def _journalled(context: RunContext, trigger: str, *, tracked: bool) -> Finished:
+def _journalled(context: RunContext, trigger: str, api: str | None) -> Finished:
     begun = time.perf_counter()
     nodes = unroll(context.plan, context.names)
     check_past(nodes, context)
@@ -174,8 +175,12 @@ def _journalled(context: RunContext, trigger: str, *, tracked: bool) -> Finished
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     )
     context.watcher.started(nodes)
+    page: str | None = None
     try:
-        outcomes = _as_flow(nodes, context) if tracked else threads.run_nodes(nodes, context)
+        if api is None:
+            outcomes: Mapping[str, Outcome] = threads.run_nodes(nodes, context)
+        else:
+            outcomes, page = _as_flow(nodes, context, api)
     except BaseException as error:
         context.journal.end_run(context.id, "crashed", describe(error), WallClock().now())
         raise
@@ -186,7 +191,7 @@ def _journalled(context: RunContext, trigger: str, *, tracked: bool) -> Finished
         nodes,
         outcomes,
         time.perf_counter() - begun,
-        tracked,
+        page,
         context.past,
     )
     if finished.failures:
@@ -206,7 +211,7 @@ def _on_failure(context: RunContext) -> dict[str, Outcome]:
     return threads.run_nodes(nodes, context)
 
 
-def _as_flow(nodes: list[Node], context: RunContext) -> Mapping[str, Outcome]:
+def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[str, Outcome], str]:
     from prefect.client.schemas import State
     from prefect.states import Completed, Failed
 
@@ -225,4 +230,4 @@ def _as_flow(nodes: list[Node], context: RunContext) -> Mapping[str, Outcome]:
     state = flow(**context.parameters, return_state=True)
     if len(outcomes) < len(nodes):
         raise ConnectionProblem(f"The Prefect flow run ended before its steps did: {state.message}")
-    return outcomes
+    return outcomes, f"{api.removesuffix('/api')}/runs/flow-run/{state.state_details.flow_run_id}"

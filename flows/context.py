@@ -42,9 +42,9 @@ class OpenConnections:
 
     def clock(self) -> Clock:
         """The desk's clock: a simulated market's where it has one, otherwise the wall's."""
-        for name in self._desk.connections:
-            clock = self.made(name).clock()
-            if clock is not None:
+        for name, spec in self._desk.connections.items():
+            # Only those that can have one: making a connection may need settings that this run doesn't.
+            if spec.cls.clock is not Connection.clock and (clock := self.made(name).clock()) is not None:
                 return clock
         return WallClock()
 

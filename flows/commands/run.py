@@ -47,6 +47,8 @@ def run_pipeline(
         click.echo(render(checked, color=click.get_text_stream("stderr").isatty()), err=True)
         raise Problem(f"{path.name} has errors, so nothing was run.")
     parameters = bind(checked.plan, _assignments(params))
+    # Prefect's own lines would say again what the terminal shows; they still go to its server.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
     console = Console(soft_wrap=True)
     terminal = Terminal(console)
     watcher: Watcher = Silent() if as_json else terminal
@@ -109,7 +111,7 @@ def _show(console: Any, finished: Finished) -> None:
         show_frame(console, f"[bold]{output[0]}[/]", output[1])
     console.print()
     color = "green" if finished.status == "completed" else "red"
-    tracked = "tracked by Prefect" if finished.tracked else "not tracked: no Prefect API is configured or asked for"
+    tracked = finished.tracked or "not tracked: no Prefect API is configured, or --untracked was given"
     console.print(
         f"run [bold]{finished.id}[/] [{color}]{finished.status}[/] · session {finished.session}"
         f" · {finished.seconds:.2f} s · {tracked}",

@@ -1,0 +1,116 @@
+"""With a Prefect API configured, a run is a flow run with a task run a step: against a real server."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from datetime import timedelta
+
+import pytest
+
+from tasks.connections.problems import ConnectionProblem
+
+TEXT = """
+description: Tracked.
+params: {close: {default: 20.0, min: 1, description: The price}}
+steps:
+  prices: {task: read_some, with: {close: $close}}
+  same: {task: fail_some, in: prices, retry: {times: 2, delay: 10ms}}
+  skipped: {task: compute_some, in: prices, when: not prices}
+  bad: {task: break_schema, in: same}
+  blocked: {task: compute_some, in: bad}
+  many: {task: one_contract, each: {con_id: [1, 2]}}
+"""
+
+
+@pytest.fixture
+def tracked(prefect_api, monkeypatch):
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    with temporary_settings({PREFECT_API_URL: prefect_api}):
+        yield lambda path, body: _post(f"{prefect_api}/{path}/filter", body)
+
+
+def _post(url: str, body: dict) -> list[dict]:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server on loopback
+        return json.load(answer)
+
+
+def test_a_flow_run_named_as_the_pipeline_with_a_task_run_a_step(project, world, tracked):
+    world.failures = 1
+    finished = project.run("tracked_one", TEXT, {"close": "30"}, untracked=False)
+    assert finished.tracked
+    assert finished.status == "failed"
+    assert finished.outcomes["same"].attempts == 2
+    (flow,) = tracked("flows", {"flows": {"name": {"any_": ["tracked_one"]}}})
+    (flow_run,) = tracked("flow_runs", {"flows": {"id": {"any_": [flow["id"]]}}})
+    assert flow_run["name"] == "tracked_one 2022-12-28"
+    assert flow_run["parameters"] == {"close": 30.0}
+    assert flow_run["state_type"] == "FAILED"
+    assert flow_run["state"]["message"] == f"failed: bad (run {finished.id})"
+    wanted = {
+        "prices": "Completed", "same": "Completed", "skipped": "Skipped", "bad": "Failed",
+        "many[1]": "Completed", "many[2]": "Completed", "many": "Completed",
+    }  # fmt: skip
+    task_runs = _settled(tracked, flow_run["id"], len(wanted) + 1)
+    named = {run["name"]: run for run in task_runs}
+    assert {name: named[name]["state_name"] for name in wanted} == wanted
+    (blocked,) = (run for run in task_runs if run["name"] not in wanted)
+    assert blocked["state_name"] == "NotReady"
+    assert finished.outcomes["blocked"].status == "blocked"
+    assert named["same"]["run_count"] == 2
+    assert named["bad"]["run_count"] == 1
+    edges = {edge["id"] for edge in named["many"]["task_inputs"]["upstream"]}
+    assert edges == {named["many[1]"]["id"], named["many[2]"]["id"]}
+
+
+def _settled(tracked, flow_run: str, count: int) -> list[dict]:
+    """The task runs, once the server has taken in all their events."""
+    until = time.monotonic() + 20
+    while True:
+        runs = tracked("task_runs", {"flow_runs": {"id": {"any_": [flow_run]}}})
+        if len(runs) == count and not any(run["state_name"] in ("Pending", "Running") for run in runs):
+            return runs
+        assert time.monotonic() < until, [(run["name"], run["state_name"]) for run in runs]
+        time.sleep(0.1)
+
+
+def test_the_same_run_gives_the_same_frames_tracked_or_not(project, world, tracked):
+    text = """
+        steps:
+          prices: {task: read_some}
+          returns: {task: compute_some, in: prices}
+        """
+    on_server = project.run("both", text, untracked=False)
+    here = project.run("both", text, untracked=True)
+    assert on_server.tracked
+    assert not here.tracked
+    for name, outcome in here.outcomes.items():
+        assert outcome.frames[None].equals(on_server.outcomes[name].frames[None])
+
+
+def test_a_configured_api_that_is_away_fails_the_run_before_it_begins(project, world, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    project.write("away", "steps:\n  prices: {task: read_some}\n")
+    with pytest.raises(ConnectionProblem, match=r"127.0.0.1:9/api is configured but doesn't answer.*--untracked"):
+        project.run("away", untracked=False)
+    assert project.run("away", untracked=True).status == "completed"
+    assert world.calls.count("read_some") == 1
+
+
+def test_a_cron_schedule_gets_its_runs_with_these_versions(tracked, tmp_path):
+    """Some versions that resolve and pass `pip check` silently schedule nothing."""
+    from prefect import flow
+    from prefect.schedules import Cron
+
+    (tmp_path / "tick.py").write_text("from prefect import flow\n\n@flow\ndef tick():\n    pass\n")
+    deployed = flow.from_source(str(tmp_path), "tick.py:tick").to_deployment("cron", schedule=Cron("0 0 * * *"))
+    deployment = deployed.apply()
+    until = time.monotonic() + timedelta(seconds=60).total_seconds()
+    while not (runs := tracked("flow_runs", {"deployments": {"id": {"any_": [str(deployment)]}}})):
+        assert time.monotonic() < until, "the server's scheduler made no runs of a cron schedule"
+        time.sleep(0.5)
+    assert runs[0]["state_type"] == "SCHEDULED"
