@@ -17,12 +17,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from flows.check.parameters import bind
 from pandera.typing import DataFrame
 
 import tasks.connections.base as base
 from flows.batch import Finished, run_batch
 from flows.check import check_file, render
+from flows.check.parameters import bind
 from flows.desk import load_desk
 from flows.journal import Journal
 from schemas.market import Prices, Returns
