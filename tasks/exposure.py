@@ -181,7 +181,7 @@ def _benchmark(betas: pd.DataFrame, positions: int) -> int:
         )
     if len(found) == 0 and positions:
         raise DataProblem(
-            f"There are {counted(positions, 'position')} and not one beta.", "Regress their returns on a benchmark."
+            f"The book has {counted(positions, 'position')} and not one beta.", "Regress their returns on a benchmark."
         )
     return int(found[0]) if len(found) else 0
 

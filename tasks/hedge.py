@@ -114,9 +114,10 @@ def size_hedge(
     if len(alone):
         note(f"Not hedged, with an R² of {minimum_r_squared:.4g} or less: {listed(dict.fromkeys(alone))}.")
     if inside and away != 0:
-        note(
-            f"Inside the band: {amount(round(away, 2))} from the target, {amount(round(band * abs(value), 2))} allowed."
-        )
+        allowed = round(band * abs(value), 2)
+        note(f"Inside the band: {amount(round(away, 2))} from the target, {amount(allowed)} allowed.")
+    if len(exposure) and (exposure["benchmark_id"] != quote["con_id"]).any():
+        note(f"{instrument} isn't the benchmark of the betas: its own beta is taken to be 1.")
     frame = pd.DataFrame(
         {
             "con_id": [int(quote["con_id"])],
@@ -180,9 +181,7 @@ def _trust(quote: pd.Series, instrument: str, now: pd.Timestamp, maximum_age: ti
         kind = "only its previous close" if quote["price_kind"] == "close" else "no price"
         raise DataProblem(f"{instrument} has {kind}: no hedge is sized at that.", "Try again while its market is open.")
     if not (math.isfinite(price) and price > 0):
-        raise DataProblem(
-            f"{instrument} is quoted at {amount(price)}, which is absurd.", "See its quote at the broker."
-        )
+        raise DataProblem(f"{instrument} is quoted at {amount(price)}, an absurd price.", "See it at the broker.")
     if pd.isna(time):
         raise DataProblem(f"The quote of {instrument} doesn't say when it was made.", "Quote it again.")
     age = now - time

@@ -65,9 +65,7 @@ def plan_orders(
     for symbol, contracts, money in zip(trades["symbol"].astype(str), quantity, notional, strict=True):
         broken = _broken_limits(policy, trader, symbol, contracts, money)
         if not broken and policy.notional_per_day is not None and spent + money > policy.notional_per_day:
-            broken = [
-                f"{amount(spent + money)} of notional in this plan, {amount(policy.notional_per_day)} a day allowed"
-            ]
+            broken = [f"{amount(spent + money)} of notional so far, {amount(policy.notional_per_day)} a day allowed"]
         spent += 0.0 if broken else money
         reasons.append("; ".join(broken))
         if broken:
@@ -101,8 +99,8 @@ def _broken_limits(policy: OrderPolicy, account: str, symbol: str, quantity: flo
     if policy.accounts and account not in policy.accounts:
         broken.append(f"account {account} may not trade, only {listed(policy.accounts)}")
     if policy.symbols is not None and symbol not in policy.symbols:
-        allowed = listed(policy.symbols) if policy.symbols else "nothing"
-        broken.append(f"{symbol} may not be traded, only {allowed}")
+        others = f", only {listed(policy.symbols)}" if policy.symbols else ": the desk's list of symbols is empty"
+        broken.append(f"{symbol} may not be traded{others}")
     if policy.quantity is not None and quantity > policy.quantity:
         broken.append(f"{amount(quantity)} contracts, {amount(policy.quantity)} in one order allowed")
     if policy.notional is not None and notional > policy.notional:

@@ -48,7 +48,10 @@ def frame_of(model: type[Frame], rows: list[dict[str, Any]]) -> pd.DataFrame:
     if not rows:
         return empty(model)
     types = {name: str(column.dtype) for name, column in schema_of(model).columns.items()}
-    frame = pd.DataFrame(rows)[list(types)].astype(types)
+    frame = pd.DataFrame(rows)[list(types)]
+    if "time" in frame:
+        frame["time"] = pd.to_datetime(frame["time"], utc=True)
+    frame = frame.astype(types)
     return schema_of(model).validate(frame)
 
 
