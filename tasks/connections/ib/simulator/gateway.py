@@ -97,6 +97,8 @@ class SimulatedGateway:
 
     def start(self) -> Self:
         """Listen. Raises `ConnectionProblem` where the port can't be had."""
+        self._ready.clear()
+        self._failure = None
         self._thread = threading.Thread(target=self._serve, name="simulated gateway", daemon=True)
         self._thread.start()
         self._ready.wait(STARTING)

@@ -1,0 +1,177 @@
+"""The broker's own client, on a socket and a reader of ours.
+
+Imports `ibapi`: import this module only when a connection is opened. Its encoders and decoder
+are used as they are. Its connection, reader and message loop are not: they block for ever on a
+mute port, drop a message whose length is a multiple of 4096 until the next one comes, die of an
+exception in a callback, and keep the process alive. Written for 9.81 and, where signatures are
+known to differ, for 10.x with the text encoding.
+"""
+
+from __future__ import annotations
+
+import inspect
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ibapi.client import EClient
+from ibapi.common import UNSET_DOUBLE
+from ibapi.contract import Contract as WireContract
+from ibapi.decoder import Decoder
+from ibapi.server_versions import MAX_CLIENT_VER, MIN_CLIENT_VER
+
+from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.framing import CHUNK, FrameBuffer, Transport
+from tasks.connections.problems import ConnectionProblem, Problem
+
+NEWEST = 178
+"""Newest server version to speak; from 201 on the encoding is another one."""
+
+
+class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
+    """One connection; a new one for every attempt, since the original can't be used twice.
+
+    Parameters
+    ----------
+    receiver
+        The `EWrapper` whose methods the decoder calls.
+    on_message
+        Called in the reader's thread with the fields of each message, as bytes; is to call `dispatch`.
+    on_closed
+        Called once, in the reader's thread, when the connection has ended; with the reason where it is known.
+    """
+
+    def __init__(
+        self, receiver: Any, on_message: Callable[[list[bytes]], None], on_closed: Callable[[Problem | None], None]
+    ) -> None:
+        super().__init__(receiver)
+        self._on_message = on_message
+        self._on_closed = on_closed
+
+    def start(self, host: str, port: int, client_id: int, timeout: float) -> None:
+        """Connect, shake hands and ask to start. Raises `ConnectionProblem` within `timeout` seconds."""
+        until = time.monotonic() + timeout
+        stream = _connect(host, port, timeout)
+        try:
+            buffer = FrameBuffer()
+            version, server_time, early = _shake_hands(stream, buffer, host, port, until, timeout)
+        except BaseException:
+            stream.close()
+            raise
+        self.host, self.port, self.clientId = host, port, client_id
+        self.conn = Transport(stream)
+        self.serverVersion_, self.connTime = version, server_time
+        self.decoder = Decoder(self.wrapper, version)
+        self._takes_id = len(inspect.signature(self.decoder.interpret).parameters) > 1
+        self.setConnState(EClient.CONNECTED)
+        reader = threading.Thread(target=self._read, args=(stream, buffer, early), name="ib reader", daemon=True)
+        reader.start()
+        self.startApi()
+
+    def dispatch(self, fields: list[bytes]) -> None:
+        """Have the receiver's method for this message called."""
+        if self._takes_id:
+            self.decoder.interpret(tuple(fields[1:]), int(fields[0]))
+        else:
+            self.decoder.interpret(tuple(fields))
+
+    def stop(self) -> None:
+        """Close the connection; `on_closed` follows."""
+        if self.conn is not None:
+            self.setConnState(EClient.DISCONNECTED)
+            self.conn.disconnect()
+
+    def _read(self, stream: socket.socket, buffer: FrameBuffer, early: list[bytes]) -> None:
+        reason: Problem | None = None
+        try:
+            for payload in early:
+                self._on_message(payload.split(b"\0")[:-1])
+            while chunk := stream.recv(CHUNK):
+                for payload in buffer.feed(chunk):
+                    self._on_message(payload.split(b"\0")[:-1])
+        except ConnectionProblem as problem:
+            reason = problem
+        except OSError as error:
+            reason = ConnectionProblem(f"The connection to {self.host}:{self.port} broke ({error}).")
+        finally:
+            self.stop()
+            self._on_closed(reason)
+
+
+def wire_contract(contract: Contract) -> Any:
+    """The contract as the client's encoders want it."""
+    made = WireContract()
+    made.conId = contract.con_id
+    made.symbol = contract.symbol
+    made.secType = contract.security_type
+    made.currency = contract.currency
+    made.exchange = contract.exchange
+    made.multiplier = contract.multiplier
+    made.lastTradeDateOrContractMonth = contract.expiry
+    made.strike = UNSET_DOUBLE if contract.strike == 0 and made.strike == UNSET_DOUBLE else contract.strike
+    made.right = contract.right
+    made.localSymbol = contract.local_symbol
+    made.tradingClass = contract.trading_class
+    return made
+
+
+def plain_contract(contract: Any) -> Contract:
+    """The contract of a callback as a plain value."""
+    strike = float(contract.strike or 0)
+    return Contract(
+        con_id=int(contract.conId),
+        symbol=contract.symbol,
+        security_type=contract.secType,
+        currency=contract.currency,
+        exchange=contract.exchange,
+        multiplier=str(contract.multiplier or ""),
+        expiry=contract.lastTradeDateOrContractMonth,
+        strike=0.0 if strike >= UNSET_DOUBLE else strike,
+        right=contract.right,
+        local_symbol=contract.localSymbol,
+        trading_class=contract.tradingClass,
+    )
+
+
+def _connect(host: str, port: int, timeout: float) -> socket.socket:
+    try:
+        stream = socket.create_connection((host, port), timeout)
+    except OSError as error:
+        raise ConnectionProblem(
+            f"There is no gateway at {host}:{port} ({error.strerror or error}).",
+            "Start TWS or IB Gateway, enable its API socket (Configure > API > Settings), and compare the port.",
+        ) from error
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return stream
+
+
+def _shake_hands(
+    stream: socket.socket, buffer: FrameBuffer, host: str, port: int, until: float, timeout: float
+) -> tuple[int, str, list[bytes]]:
+    """(server version, its time, messages that came in the same chunk)."""
+    offer = f"v{MIN_CLIENT_VER}..{min(MAX_CLIENT_VER, NEWEST)}".encode()
+    try:
+        stream.sendall(b"API\0" + len(offer).to_bytes(4, "big") + offer)
+        while True:
+            stream.settimeout(max(0.001, until - time.monotonic()))
+            chunk = stream.recv(CHUNK)
+            if not chunk:
+                raise ConnectionResetError("it closed the connection")
+            messages = buffer.feed(chunk)
+            for place, payload in enumerate(messages):
+                fields = payload.split(b"\0")[:-1]
+                if len(fields) == 2 and fields[0].isdigit():
+                    stream.settimeout(None)
+                    return int(fields[0]), fields[1].decode("ascii", "replace"), messages[place + 1 :]
+    except TimeoutError as error:
+        raise ConnectionProblem(
+            f"{host}:{port} takes connections but doesn't answer: no handshake within {timeout:g} s.",
+            "Check that TWS or IB Gateway is logged in, and that this is its API port.",
+        ) from error
+    except OSError as error:
+        raise ConnectionProblem(
+            f"{host}:{port} broke off the handshake ({error}).",
+            "Check that this is the API port of TWS or IB Gateway, and that it trusts this machine's address.",
+        ) from error

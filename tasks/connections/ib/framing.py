@@ -1,0 +1,79 @@
+"""Messages out of a stream of bytes, and the socket as the broker's client wants it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+
+from tasks.connections.problems import ConnectionProblem
+
+CHUNK = 65536
+LARGEST = 1 << 26
+"""No message of the broker comes near this many bytes; a length above it means that the bytes are none of its."""
+
+
+class FrameBuffer:
+    """Cuts length-prefixed messages out of chunks, however they were cut up on the way."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The messages that are now complete, in one pass. Raises `ConnectionProblem` for an impossible length."""
+        data = self._rest + chunk
+        messages, start = [], 0
+        while len(data) - start >= 4:
+            (length,) = struct.unpack_from(">I", data, start)
+            if length > LARGEST:
+                raise ConnectionProblem(
+                    f"The other side sent a message of {length} bytes: it doesn't speak the broker's protocol.",
+                    "Check the host and port.",
+                )
+            end = start + 4 + length
+            if end > len(data):
+                break
+            messages.append(data[start + 4 : end])
+            start = end
+        self._rest = data[start:]
+        return messages
+
+
+class Transport:
+    """Stands in for the client's own connection object, which may send half a message and lose the other."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.socket: socket.socket | None = stream
+        self._sending = threading.Lock()
+        self._recorded = threading.local()
+
+    def isConnected(self) -> bool:  # noqa: N802  # the client's name
+        """Whether messages can go out."""
+        return self.socket is not None
+
+    def sendMsg(self, frame: bytes) -> int:  # noqa: N802  # the client's name
+        """Send a whole message, and remember it for the thread that is recording."""
+        with self._sending:
+            if self.socket is None:
+                raise OSError("the connection is closed")
+            self.socket.sendall(frame)
+        recorded = getattr(self._recorded, "frames", None)
+        if recorded is not None:
+            recorded.append(frame)
+        return len(frame)
+
+    def record(self) -> list[bytes]:
+        """From now on, note what this thread sends in the list returned."""
+        self._recorded.frames = []
+        frames: list[bytes] = self._recorded.frames
+        return frames
+
+    def disconnect(self) -> None:
+        """Close the socket; a thread that reads from it wakes up."""
+        with self._sending:
+            stream, self.socket = self.socket, None
+        if stream is not None:
+            with contextlib.suppress(OSError):  # the other side may have closed it already
+                stream.shutdown(socket.SHUT_RDWR)
+            stream.close()

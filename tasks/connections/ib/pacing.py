@@ -1,0 +1,98 @@
+"""How fast the broker may be asked.
+
+Source: the broker's limits of 50 messages a second, of 50 open historical requests, and of fewer
+than 6 historical requests for one contract in 2 seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+
+from tasks.connections.scope import current
+
+SLICE = 0.2
+"""Longest wait, in seconds, before the step's deadline is looked at again."""
+
+
+class TokenBucket:
+    """At most `rate` a second, with bursts of up to `burst`."""
+
+    def __init__(
+        self,
+        rate: float = 45.0,
+        burst: int = 45,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rate, self._burst = rate, burst
+        self._now, self._sleep = now, sleep
+        self._tokens, self._at = float(burst), now()
+        self._lock = threading.Lock()
+
+    def take(self, what: str) -> None:
+        """Wait for a token. Raises `DeadlinePassed` when the step's time is up first."""
+        while True:
+            current().deadline.check(what)
+            with self._lock:
+                now = self._now()
+                self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+                self._at = now
+                if self._tokens >= 1:
+                    self._tokens -= 1
+                    return
+                missing = (1 - self._tokens) / self._rate
+            self._sleep(min(missing, SLICE))
+
+
+class Window:
+    """At most `limit` of the same key in any `seconds`."""
+
+    def __init__(
+        self,
+        limit: int,
+        seconds: float,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._limit, self._seconds = limit, seconds
+        self._now, self._sleep = now, sleep
+        self._times: dict[Hashable, deque[float]] = {}
+        self._lock = threading.Lock()
+
+    def enter(self, key: Hashable, what: str) -> None:
+        """Wait until there is room for one more. Raises `DeadlinePassed` when the step's time is up first."""
+        while True:
+            current().deadline.check(what)
+            with self._lock:
+                now = self._now()
+                times = self._times.setdefault(key, deque())
+                while times and now - times[0] >= self._seconds:
+                    times.popleft()
+                if len(times) < self._limit:
+                    times.append(now)
+                    return
+                missing = times[0] + self._seconds - now
+            self._sleep(min(missing, SLICE))
+
+
+class Slots:
+    """At most `count` open at once."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+
+    def take(self, what: str, meanwhile: Callable[[], None]) -> None:
+        """Wait for a free one, calling `meanwhile` now and then.
+
+        Raises `DeadlinePassed` when the step's time is up first.
+        """
+        while not self._free.acquire(timeout=SLICE):
+            current().deadline.check(what)
+            meanwhile()
+
+    def give(self) -> None:
+        """One is free again."""
+        self._free.release()
