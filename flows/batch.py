@@ -197,8 +197,8 @@ def _journalled(context: RunContext, trigger: str, api: str | None) -> Finished:
     if finished.failures:
         outcomes = {**outcomes, **_on_failure(context)}
         finished = replace(finished, outcomes=outcomes)
-    error = "; ".join(f"{name}: {outcome.reason}" for name, outcome in finished.failures.items()) or None
-    context.journal.end_run(context.id, finished.status, error, WallClock().now())
+    failures = "; ".join(f"{name}: {outcome.reason}" for name, outcome in finished.failures.items())
+    context.journal.end_run(context.id, finished.status, failures or None, WallClock().now())
     return finished
 
 
@@ -227,7 +227,7 @@ def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[
         return Completed(message=f"run {context.id}")
 
     flow = as_flow(context.plan, body, f"{context.plan.name} {context.session}")
-    state = flow(**context.parameters, return_state=True)
+    state: Any = flow(**context.parameters, return_state=True)
     if len(outcomes) < len(nodes):
         raise ConnectionProblem(f"The Prefect flow run ended before its steps did: {state.message}")
     return outcomes, f"{api.removesuffix('/api')}/runs/flow-run/{state.state_details.flow_run_id}"

@@ -82,7 +82,7 @@ def _nodes(plan: Plan, step: StepPlan, names: Mapping[str, Any], prefix: str) ->
             inner = _inlined(step.pipeline, arguments, names, f"{part}/")
             # An inlined node also waits for what the step that inlines it waits for.
             yield from (replace(node, when=(*when, *node.when), after=(*after, *node.after)) for node in inner)
-            parts = {None: _moved(_output(step.pipeline), f"{part}/")}
+            parts: dict[str | None, Port] = {None: _moved(_output(step.pipeline), f"{part}/")}
             items += [node.name for node in inner]
         else:
             yield Node(part, step, arguments, inputs, item, prefix, when, after)

@@ -24,7 +24,7 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
     Called inside a flow. Each node is a task run of its own name, with its edges; a failed one
     is Failed after its retries, what needs it NotReady, a skipped one Completed as "Skipped".
     """
-    submitted = {}
+    submitted: dict[str, PrefectFuture[Any]] = {}
     ended: dict[str, Outcome] = {}
     for node in nodes:
         upstream = {name: submitted[name] for name in node.upstream}
@@ -87,5 +87,6 @@ def _submit(
         retry_jitter_factor=JITTER if delays else None,
         retry_condition_fn=lambda *_: retry,
     )(body).submit
-    future: PrefectFuture[Any] = submit(upstream=dict(upstream))
+    # Prefect gives the body the outcomes in place of these futures, and draws its edges from them.
+    future: PrefectFuture[Any] = submit(upstream=dict(upstream))  # type: ignore[arg-type]
     return future

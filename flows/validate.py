@@ -47,15 +47,15 @@ def validated(frame: Any, model: type[Frame] | None, where: str) -> pd.DataFrame
     if not isinstance(frame, pd.DataFrame):
         expected = model.__name__ if model else "a frame"
         raise FrameBroken(f"{where} returned {type(frame).__name__}, not {expected}.", "Return a pandas DataFrame.")
-    if not isinstance(frame.index, pd.RangeIndex) or frame.index.start != 0 or frame.index.step != 1:
-        frame = frame.reset_index(drop=True)  # rows are known by their key, never by an index
-    if model is None:
-        return frame
-    try:
-        schema_of(model).validate(frame, lazy=True, inplace=True)  # in place: nothing is coerced, so spare the copy
-    except SchemaErrors as error:
-        raise _report(error, frame, model, where) from None
-    return frame
+    rows: pd.DataFrame = frame
+    if not isinstance(rows.index, pd.RangeIndex) or rows.index.start != 0 or rows.index.step != 1:
+        rows = rows.reset_index(drop=True)  # rows are known by their key, never by an index
+    if model is not None:
+        try:
+            schema_of(model).validate(rows, lazy=True, inplace=True)  # nothing is coerced: spare the copy
+        except SchemaErrors as error:
+            raise _report(error, rows, model, where) from None
+    return rows
 
 
 def projected(frame: pd.DataFrame, model: type[Frame] | None) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def _report(error: SchemaErrors, frame: pd.DataFrame, model: type[Frame], where:
     return FrameBroken("\n".join(lines), failures=failures)
 
 
-def _sentence(column: Any, check: str, group: pd.DataFrame, frame: pd.DataFrame, model: type[Frame]) -> str:
+def _sentence(column: Any, check: Any, group: pd.DataFrame, frame: pd.DataFrame, model: type[Frame]) -> str:
     values = group["value"].tolist()
     if check == "column_in_dataframe":
         return f"column `{values[0]}` is missing"

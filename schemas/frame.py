@@ -27,6 +27,8 @@ class Frame(pa.DataFrameModel):
     """
 
     __key__: ClassVar[tuple[str, ...]] = ()
+    __summary__: ClassVar[bool] = False
+    """Whether a row sums up whole inputs: its key then names the row, not what it was made from."""
 
     class Config:
         strict = True
@@ -34,6 +36,7 @@ class Frame(pa.DataFrameModel):
 
     # Named by its method: pandera forgets a check's `name=` from the second schema on.
     @pa.dataframe_check
+    @classmethod
     def unique_key(cls, frame: pd.DataFrame) -> Any:
         key = [column for column in cls.__key__ if column in frame]
         if not key or strictly_increasing(frame, key):

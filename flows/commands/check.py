@@ -23,7 +23,7 @@ def check_files(names: list[str], profile: str | None) -> int:
     try:
         desk = load_desk(root / "pipelines", profile)
     except DeskError as error:
-        click.echo(error.rendered(color=_color()))
+        click.echo(str(error))
         broken += 1
         desk = None
     tasks = catalog()

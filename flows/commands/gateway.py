@@ -7,7 +7,7 @@ import threading
 import click
 import pandas as pd
 
-from tasks.connections.ib.simulator import SimulatedGateway
+from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.problems import Problem
 
 
