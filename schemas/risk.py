@@ -36,6 +36,7 @@ class Hedges(Frame):
     """The trade that brings the book's beta to its target: one row."""
 
     __key__: ClassVar[tuple[str, ...]] = ("con_id",)
+    __summary__: ClassVar[bool] = True
 
     con_id: np.int64 = pa.Field(gt=0, description="The hedge instrument")
     symbol: Category
@@ -58,6 +59,8 @@ class Hedges(Frame):
     positions: np.int64 = pa.Field(ge=0)
     covered_positions: np.int64 = pa.Field(ge=0)
     coverage_by_count: np.float64 = pa.Field(ge=0, le=1)
-    coverage_by_value: np.float64 = pa.Field(ge=0, le=1, nullable=True, description="Of gross value; null with no value")
+    coverage_by_value: np.float64 = pa.Field(
+        ge=0, le=1, nullable=True, description="Of gross value; null with no value"
+    )
     time: Instant = pa.Field(description="When it was sized, by the run's clock")
     session: Session

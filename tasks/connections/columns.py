@@ -90,7 +90,8 @@ def from_database(values: Sequence[Any], kind: str) -> pd.Series[Any]:
         zone = kind.removeprefix("datetime64[").rstrip("]").partition(", ")[2]
         moments = pd.Series(pd.to_datetime(list(values), format="ISO8601", utc=bool(zone)))
         moments = moments.astype("datetime64[ns, UTC]" if zone else "datetime64[ns]")
-        return (moments.dt.tz_convert(zone) if zone else moments).astype(kind)
+        zoned: pd.Series[Any] = moments.dt.tz_convert(zone) if zone else moments
+        return zoned.astype(pd.api.types.pandas_dtype(kind))
     if kind == "decimal":
         return pd.Series([None if value is None else Decimal(value) for value in values], dtype=object)
     if kind == "date":
