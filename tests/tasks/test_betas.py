@@ -245,11 +245,20 @@ def test_a_contract_that_never_traded_with_the_benchmark_is_kept_without_a_beta(
     assert row["reason"] == "0 observations, 30 needed"
 
 
-def test_returns_on_days_without_one_of_the_benchmark_are_left_out():
+@pytest.mark.parametrize("absent", ["row", "null"])
+def test_returns_on_days_without_one_of_the_benchmark_are_left_out(absent):
     frame = panel(3, sessions=60)
-    without = frame[(frame["con_id"] != 1) | (frame["session"] >= "2022-01-17")].reset_index(drop=True)
-    later = frame[frame["session"] >= "2022-01-17"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(regress_betas(without, "SPY"), regress_betas(later, "SPY"))
+    days = pd.to_datetime(["2022-01-03", "2022-02-01", frame["session"].max()])
+    # A contract that lacks the day after must not be given that day's return in its place.
+    frame = frame[(frame["con_id"] != 2) | (frame["session"] != "2022-02-02")].reset_index(drop=True)
+    on_days = frame["session"].isin(days)
+    of_benchmark = on_days & (frame["con_id"] == 1)
+    if absent == "row":
+        holed = frame[~of_benchmark].reset_index(drop=True)
+    else:
+        holed = frame.assign(**{"return": frame["return"].mask(of_benchmark)})
+    expected = regress_betas(frame[~on_days].reset_index(drop=True), "SPY")
+    pd.testing.assert_frame_equal(regress_betas(holed, "SPY"), expected)
 
 
 def test_an_absent_benchmark_is_refused_with_the_nearest_name():

@@ -95,7 +95,8 @@ def test_contracts_of_one_symbol_are_kept_apart(prices):
 
 
 def test_a_first_or_only_price_has_no_row(prices):
-    assert len(compute_returns(series(prices, 1, [100.0]))) == 0
+    for day in SESSIONS:
+        assert len(compute_returns(series(prices, 1, [100.0], [day]))) == 0
     assert len(compute_returns(series(prices, 1, [100.0, 100.0, 100.0]))) == 2
 
 
