@@ -61,6 +61,17 @@ class Document:
             found = found[:-1]
         return self.spans.get(found, Span(1, 1))
 
+    def line(self, number: int) -> str:
+        """A line of the text, from 1."""
+        return LINE_BREAK.split(self.text)[number - 1]
+
+    def value_at(self, location: Sequence[Hashable]) -> Any:
+        """The value at a location that exists."""
+        value = self.value
+        for part in location:
+            value = value[part]
+        return value
+
     def key(self, location: Sequence[Hashable]) -> Span:
         """Where the key of the value stands; the value's own place in a list."""
         return self.key_spans.get(tuple(location)) or self.at(location)

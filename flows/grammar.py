@@ -26,7 +26,7 @@ _SESSION_TIME = re.compile(r"(open|close)(?:\s*([+-])\s*(\S+))?")
 class Model(BaseModel):
     """A part of a file: unknown keys are errors, and it never changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 @dataclass(frozen=True)

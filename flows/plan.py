@@ -113,6 +113,8 @@ class Plan:
     parameters: Mapping[str, Parameter]
     steps: tuple[StepPlan, ...]
     """In topological order; steps that don't depend on each other in the file's order."""
+    sources: tuple[StepPlan, ...] = ()
+    """What feeds it in a stream."""
     output: Port | None = None
     on_failure: StepPlan | None = None
 

@@ -1,0 +1,129 @@
+"""What several types have in common: the type of a parameter follows from all the arguments that use it."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal, Optional, Union
+
+from annotated_types import Ge, Le
+from pydantic import AfterValidator
+
+from flows.values import Unfit, convert, shown
+from tasks.connections.durations import Duration
+
+NAMED: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "date": date,
+    "duration": Duration,
+    "list": list[Any],
+}
+"""Types by the names that a pipeline file gives them."""
+
+
+class Disjoint(ValueError):  # noqa: N818 - says what the types are
+    """No value is of both types."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A type taken apart: `Annotated[core, *constraints]`, perhaps with None beside it."""
+
+    core: Any
+    constraints: tuple[Any, ...] = ()
+    nullable: bool = False
+
+
+def intersection(one: Any, other: Any) -> Any:
+    """The type of the values that are of both types. Raises `Disjoint` where there are none."""
+    first, second = _parts(one), _parts(other)
+    constraints = list(first.constraints)
+    constraints += [constraint for constraint in second.constraints if constraint not in constraints]
+    core = _common_core(first.core, second.core)
+    whole = Annotated[core, *constraints] if constraints else core
+    return Optional[whole] if first.nullable and second.nullable else whole  # noqa: UP045 - `whole` is a value here
+
+
+def of_default(value: Any) -> Any:
+    """The type that a default suggests where nothing else says one."""
+    if value is None:
+        return Any
+    return list[Any] if isinstance(value, list) else type(value)
+
+
+def bounded(annotation: Any, least: Any, greatest: Any) -> Any:
+    """The type with a least and a greatest value. Raises `Unfit` where it can't have such bounds."""
+    constraints: list[Any] = []
+    for bound, make in ((least, Ge), (greatest, Le)):
+        if bound is not None:
+            core = _parts(annotation).core
+            if core not in (int, float, date, timedelta):
+                raise Unfit([])
+            constraints.append(make(convert(bound, float if core is int else Duration if core is timedelta else core)))
+    return Annotated[annotation, *constraints] if constraints else annotation
+
+
+def chosen(annotation: Any, choices: Sequence[Any]) -> Any:
+    """The type with only these values. Raises `Unfit` where one of them isn't of it."""
+    converted = [convert(choice, annotation) for choice in choices]
+    if all(isinstance(choice, str | int) for choice in converted):
+        return Literal[*converted]
+    return Annotated[annotation, AfterValidator(_among(converted))]
+
+
+def _among(choices: Sequence[Any]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value not in choices:
+            raise ValueError(f"expected one of {', '.join(shown(choice) for choice in choices)}, got {shown(value)}")
+        return value
+
+    return check
+
+
+def _parts(annotation: Any) -> _Parts:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        inner = _parts(arguments[0])
+        return _Parts(inner.core, (*inner.constraints, *arguments[1:]), inner.nullable)
+    if origin in (Union, types.UnionType) and type(None) in arguments:
+        rest = [part for part in arguments if part is not type(None)]
+        inner = _parts(rest[0]) if len(rest) == 1 else _Parts(Union[tuple(rest)])  # noqa: UP007 - made as it runs
+        return _Parts(inner.core, inner.constraints, nullable=True)
+    return _Parts(annotation)
+
+
+def _common_core(one: Any, other: Any) -> Any:
+    if one == other or other is Any:
+        return one
+    if one is Any:
+        return other
+    if {one, other} == {int, float}:
+        return int
+    choices = [typing.get_args(core) if typing.get_origin(core) is Literal else None for core in (one, other)]
+    if choices[0] is not None or choices[1] is not None:
+        return _common_choices(one, other, choices)
+    if typing.get_origin(one) is list and typing.get_origin(other) is list:
+        return list[intersection(typing.get_args(one)[0], typing.get_args(other)[0])]  # type: ignore[misc] # made as it runs
+    raise Disjoint
+
+
+def _common_choices(one: Any, other: Any, choices: list[tuple[Any, ...] | None]) -> Any:
+    listed, core = (choices[0], other) if choices[0] is not None else (choices[1], one)
+    common = [choice for choice in listed or () if _suits(choice, core)]
+    if not common:
+        raise Disjoint
+    return Literal[*common]
+
+
+def _suits(value: Any, annotation: Any) -> bool:
+    try:
+        convert(value, annotation)
+    except Unfit:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""One file through every rule, from its text to its plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.check import (
+    arguments,
+    calls,
+    connections,
+    cycles,
+    frames,
+    grammar,
+    inlined,
+    items,
+    names,
+    parameters,
+    wiring,
+)
+from flows.check.building import build
+from flows.check.subject import Piece, Subject
+from flows.desk import Desk
+from flows.diagnostics import Diagnostic, ordered, rendered
+from flows.document import Document, read
+from flows.plan import Plan
+from tasks.registry import Catalog
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file, what is wrong with it, and its plan where nothing is."""
+
+    path: Path
+    document: Document
+    diagnostics: tuple[Diagnostic, ...]
+    plan: Plan | None
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that keep it from running."""
+        return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error")
+
+
+def check_file(path: Path | str, catalog: Catalog, desk: Desk | None, pipelines: Path | None = None) -> Checked:
+    """Check a pipeline file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    catalog
+        The tasks and schemas that it may name.
+    desk
+        The desk whose connections it may use; None leaves connections unchecked, with a note.
+    pipelines
+        The folder of the pipelines that it may inline; its own where None.
+
+    Returns
+    -------
+    Checked
+        All its diagnostics, sorted, and the plan if none is an error. Nothing is raised for what is in the file.
+    """
+    path = Path(path)
+    return _check(path, catalog, desk, pipelines or path.parent, (path.stem,))
+
+
+def render(checked: Checked, color: bool = False) -> str:
+    """The diagnostics of a file as a person reads them; empty where there are none."""
+    return rendered(checked.diagnostics, checked.document.text, color)
+
+
+def _check(path: Path, catalog: Catalog, desk: Desk | None, folder: Path, chain: tuple[str, ...]) -> Checked:
+    document = read(path)
+    if not document.readable:
+        return Checked(path, document, document.diagnostics, None)
+    file, dropped, diagnostics = grammar.well_shaped(document)
+    diagnostics += document.diagnostics
+    if file is None:
+        return Checked(path, document, ordered(diagnostics), None)
+    subject = Subject(document, file, dropped, catalog, desk, folder)
+    for name, source in file.stream.items():
+        subject.pieces[name] = Piece(name, ("stream", name), source)
+    for name, step in file.steps.items():
+        subject.pieces[name] = Piece(name, ("steps", name), step)
+    if file.on_failure is not None:
+        subject.failure = Piece("on_failure", ("on_failure",), file.on_failure)
+
+    def inline(name: str) -> tuple[Plan | None, int, tuple[str, ...]]:
+        if name in chain:
+            return None, 0, (*chain[chain.index(name) :], name)
+        inner = _check(folder / f"{name}.yaml", catalog, desk, folder, (*chain, name))
+        return inner.plan, len(inner.errors), ()
+
+    names.check(subject)
+    calls.check(subject)
+    inlined.check(subject, inline)
+    wiring.check(subject)
+    cycles.check(subject)
+    frames.check(subject)
+    arguments.check(subject)
+    items.check(subject)
+    connections.check(subject)
+    parameters.check(subject)
+    found = ordered([*diagnostics, *subject.diagnostics])
+    whole = not any(diagnostic.severity == "error" for diagnostic in found)
+    return Checked(path, document, found, build(subject, path) if whole else None)
