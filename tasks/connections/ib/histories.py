@@ -20,6 +20,9 @@ LONGEST_IN_DAYS = 365
 SESSIONS_A_YEAR = 250
 """Fewer than any year has, so that years asked for are never too few."""
 
+SHOWN = {"CASH": "MIDPOINT", "CFD": "MIDPOINT", "CMDTY": "MIDPOINT", "CRYPTO": "AGGTRADES"}
+"""What the broker has daily bars of, by type; TRADES for the others. Only stocks and funds are adjusted."""
+
 Identity = tuple[Contract, str, str]
 
 
@@ -39,7 +42,10 @@ class Histories:
 
         Raises `DeadlinePassed` when the step's time is up before it may be sent.
         """
-        identity = (contract, duration(sessions), "ADJUSTED_LAST" if adjusted else "TRADES")
+        shown = SHOWN.get(contract.security_type, "TRADES")
+        if adjusted and contract.security_type == "STK":
+            shown = "ADJUSTED_LAST"
+        identity = (contract, duration(sessions), shown)
         what = f"Daily history of {contract}"
         while True:
             with self._lock:
@@ -50,7 +56,7 @@ class Histories:
                 break
             current().deadline.check(what)
             time.sleep(min(known, 0.2))
-        self._window.enter((contract.con_id, contract.exchange, identity[2]), what)
+        self._window.enter((contract.con_id, contract.exchange, shown), what)
         request = self._send(bridge, identity, what, connection, timeout)
         with self._lock:
             self._asked[identity] = (time.monotonic(), bridge, request)
