@@ -65,7 +65,8 @@ def plan_orders(
     for symbol, contracts, money in zip(trades["symbol"].astype(str), quantity, notional, strict=True):
         broken = _broken_limits(policy, trader, symbol, contracts, money)
         if not broken and policy.notional_per_day is not None and spent + money > policy.notional_per_day:
-            broken = [f"{amount(spent + money)} of notional so far, {amount(policy.notional_per_day)} a day allowed"]
+            total = amount(round(spent + money, 2))
+            broken = [f"{total} of notional so far, {amount(policy.notional_per_day)} a day allowed"]
         spent += 0.0 if broken else money
         reasons.append("; ".join(broken))
         if broken:
@@ -104,7 +105,7 @@ def _broken_limits(policy: OrderPolicy, account: str, symbol: str, quantity: flo
     if policy.quantity is not None and quantity > policy.quantity:
         broken.append(f"{amount(quantity)} contracts, {amount(policy.quantity)} in one order allowed")
     if policy.notional is not None and notional > policy.notional:
-        broken.append(f"{amount(notional)} of notional, {amount(policy.notional)} in one order allowed")
+        broken.append(f"{amount(round(notional, 2))} of notional, {amount(policy.notional)} in one order allowed")
     return broken
 
 

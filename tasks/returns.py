@@ -86,7 +86,8 @@ def compute_returns(
             "symbol": symbol.take(rows),
             "session": prices["session"].to_numpy()[rows],
             "return": value[rows - 1],
-        }
+        },
+        copy=False,
     )
     return cast("DataFrame[Returns]", frame)
 
