@@ -14,6 +14,9 @@ from typing import Any
 
 from schemas.frame import Frame, schema_of
 
+SHOWN = 4
+"""Columns that a message names before it counts the rest."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -41,11 +44,11 @@ def fit(producer: type[Frame], consumer: type[Frame] | None) -> Fit:
     faults: list[str] = []
     unproven: list[str] = []
     given, asked = schema_of(producer).columns, schema_of(consumer).columns
+    if missing := [name for name, column in asked.items() if column.required and name not in given]:
+        faults.append(_absent(missing))
     for name, column in asked.items():
         have = given.get(name)
         if have is None:
-            if column.required:
-                faults.append(f"column `{name}` is missing")
             continue
         if column.required and not have.required:
             faults.append(f"column `{name}` may be missing")
@@ -69,6 +72,15 @@ def fit(producer: type[Frame], consumer: type[Frame] | None) -> Fit:
         if check.name != Frame.unique_key.__name__ and not _inherited(check, producer, consumer)
     ]
     return Fit(tuple(faults), tuple(unproven))
+
+
+def _absent(names: Sequence[str]) -> str:
+    shown = [f"`{name}`" for name in names[:SHOWN]]
+    if len(names) > SHOWN:
+        shown.append(f"{len(names) - SHOWN} more")
+    if len(shown) == 1:
+        return f"column {shown[0]} is missing"
+    return f"columns {', '.join(shown[:-1])} and {shown[-1]} are missing"
 
 
 def _key_fault(producer: type[Frame], consumer: type[Frame]) -> str:

@@ -51,13 +51,18 @@ def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(dict.fromkeys(diagnostics), key=lambda diagnostic: diagnostic.order))
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant; None where none is near."""
+    folded = {candidate.lower(): candidate for candidate in sorted(known)}
+    found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
 def close_to(name: str, known: Iterable[str], what: str = "expected one of") -> str:
     """A hint for a name that isn't known: the nearest one, or those that are, or nothing where there are none."""
     names = sorted(known)
-    folded = {candidate.lower(): candidate for candidate in names}
-    nearest = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
-    if nearest:
-        return f"did you mean `{folded[nearest[0]]}`?"
+    if meant := nearest(name, names):
+        return f"did you mean `{meant}`?"
     if not names:
         return ""
     shown = ", ".join(f"`{candidate}`" for candidate in names[:LISTED])

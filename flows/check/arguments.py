@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from flows.check.subject import Piece, Subject, Use
-from flows.diagnostics import close_to
+from flows.diagnostics import close_to, nearest
 from flows.document import Location
 from flows.grammar import Step
 from flows.references import RUN_TYPES, Reference, find, resolve, whole
@@ -98,7 +98,7 @@ def _known(subject: Subject, reference: Reference, base: Location) -> bool:
         message = f"`${space}.` is for connections, in _desk.yaml"
         subject.say_within(location, token, "unknown-reference", message, hint)
     else:
-        hint = close_to(name, RUN_TYPES, "there are")
+        hint = close_to(f"${name}", [f"${known}" for known in RUN_TYPES], "there are")
         subject.say_within(location, token, "unknown-reference", f"no `${name}`", hint)
     return False
 
@@ -173,7 +173,8 @@ def _missing(subject: Subject, piece: Piece) -> None:
         required = {n: p.annotation for n, p in piece.inlined.parameters.items() if p.required}
     elif piece.task is not None:
         required = {n: a.annotation for n, a in piece.task.arguments.items() if a.required}
+    misspelt = {nearest(name, set(required) - given) for name in given - set(expected_arguments(piece) or ())}
     for name, annotation in required.items():
-        if name not in given:
+        if name not in given and name not in misspelt:
             message = f"{piece.what} needs `{name}`: {describe(annotation)}"
             subject.say_at_key(piece.location, "missing-argument", message, f"add `with: {{{name}: …}}`")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flows.annotations import NAMED, Disjoint, bounded, chosen, intersection, of_default
+from flows.check.names import RESERVED
 from flows.check.subject import Subject, Use
 from flows.diagnostics import close_to
 from flows.document import Location, parse
@@ -21,7 +22,7 @@ def check(subject: Subject) -> None:
     mentioned = {reference.name for reference in find(subject.document.value)}
     for name, keys in subject.file.params.items():
         location: Location = ("params", name)
-        if name not in mentioned:
+        if name not in mentioned and name not in RESERVED:
             subject.say_at_key(location, "unused-parameter", f"nothing uses `${name}`", "use it, or take it out")
             continue
         if keys.required and subject.file.schedule is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flows.check.subject import Piece, Subject
-from flows.diagnostics import close_to
+from flows.diagnostics import close_to, nearest
 from flows.document import Location
 from flows.grammar import Source, Step
 from flows.plan import Port
@@ -35,7 +35,7 @@ def _inputs(subject: Subject, piece: Piece, written: str | list[str] | Mapping[s
         _bind(subject, piece, _only(subject, piece, location), written, location)
     elif isinstance(written, list):
         for position, text in enumerate(written):
-            _bind(subject, piece, _same_name(piece.task, text), text, (*location, position))
+            _bind(subject, piece, _same_name(piece.task, text) if piece.task else None, text, (*location, position))
     else:
         for parameter, text in (written or {}).items():
             _bind(subject, piece, parameter, text, (*location, parameter))
@@ -54,10 +54,8 @@ def _only(subject: Subject, piece: Piece, location: Location) -> str | None:
     return candidates[0] if candidates else ""
 
 
-def _same_name(task: TaskSpec | None, text: str) -> str | None:
+def _same_name(task: TaskSpec, text: str) -> str:
     """The parameter that an item of a list binds: of the same name as the step, or as its field."""
-    if task is None:
-        return None
     step, _, field = text.partition(".")
     return field if field in task.frames else step
 
@@ -155,20 +153,22 @@ def _missing(subject: Subject, piece: Piece) -> None:
         return
     written = getattr(piece.keys, "in_", None)
     if isinstance(written, str):
-        return  # that it binds something was said
+        return
     named = set(written) if isinstance(written, dict) else set()
     if isinstance(written, list):
         named = {_same_name(piece.task, text) for text in written}
     named |= set(getattr(piece.keys, "last", {}))
-    missing = [name for name, frame in piece.task.frames.items() if not frame.optional and name not in named]
+    frames = piece.task.frames
+    misspelt = {nearest(name, set(frames) - named) for name in named - set(frames)}
+    missing = [name for name in frames if not frames[name].optional and name not in named | misspelt]
     if not missing:
         return
     told = ", ".join(_with_schema(piece.task, name) for name in missing)
-    frames = "frame" if len(missing) == 1 else "frames"
+    plural = "frame" if len(missing) == 1 else "frames"
     if piece.location == ("on_failure",):
-        message, hint = f"{piece.what} needs the {frames} {told}, and after a failure there are none", ""
+        message, hint = f"{piece.what} needs the {plural} {told}, and after a failure there are none", ""
     else:
-        message, hint = f"{piece.what} needs the {frames} {told}", f"add `in: {{{missing[0]}: …}}`"
+        message, hint = f"{piece.what} needs the {plural} {told}", f"add `in: {{{missing[0]}: …}}`"
     subject.say_at_key(piece.location, "missing-input", message, hint)
 
 
