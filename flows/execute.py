@@ -246,7 +246,7 @@ class _Attempt:
         return frames
 
     def _inputs(self, task: TaskSpec) -> dict[str, pd.DataFrame | None]:
-        inputs: dict[str, pd.DataFrame | None] = {}
+        inputs: dict[str, pd.DataFrame | None] = {frame.name: None for frame in task.frames.values() if frame.optional}
         for edge in self.node.step.edges:
             port = self.node.inputs[edge.parameter]
             frame = self.upstream[port.step].frame(port.field)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from flows.context import OpenConnections
 from flows.desk import load_desk
-from flows.explain import explain, render, to_json
+from flows.explain import explain, render, to_object
 from flows.journal import Journal
 from flows.project import find_root
 from flows.terminal import cell
@@ -57,6 +57,6 @@ def explain_run(run: str, step: str | None, conditions: list[str], *, as_json: b
     with _journal(profile) as journal:
         explanation = explain(journal, run, step, where)
         if as_json:
-            click.echo(json.dumps(to_json(explanation), default=str))
+            click.echo(json.dumps(to_object(explanation), default=str))
         else:
             render(explanation, Console())
