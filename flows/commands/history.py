@@ -34,8 +34,9 @@ def show_runs(pipeline: str | None, limit: int, profile: str | None) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("run", "pipeline", "session", "status", "started", "seconds", "error"):
-        table.add_column(column)
+    for column in ("run", "pipeline", "session", "status", "started", "seconds"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("error")
     with _journal(profile) as journal:
         for run in journal.runs(limit, pipeline):
             seconds = f"{(run.ended - run.started).total_seconds():.2f}" if run.ended is not None else ""

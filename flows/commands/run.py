@@ -15,6 +15,7 @@ from flows.check import check_file, render
 from flows.check.parameters import bind
 from flows.desk import load_desk
 from flows.outcome import Outcome
+from flows.plain import records
 from flows.plan import Plan
 from flows.project import find_pipeline, find_root
 from flows.terminal import Terminal, show_frame
@@ -151,11 +152,3 @@ def _step_object(outcome: Outcome) -> dict[str, Any]:
         frames = {name or "frame": records(frame) for name, frame in small.items()}
         described.update({"frame": frames["frame"]} if list(small) == [None] else {"frames": frames})
     return described
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON-able mappings: full precision, ISO times, null for what is missing."""
-    rows: list[dict[str, Any]] = json.loads(
-        frame.to_json(orient="records", date_format="iso", date_unit="ns", double_precision=15)
-    )
-    return rows
