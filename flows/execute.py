@@ -22,7 +22,8 @@ from flows.outcome import Outcome
 from flows.patience import in_time
 from flows.plan import Condition, Port
 from flows.validate import FrameBroken, projected, validated
-from tasks.connections.problems import Problem, Refused
+from flows.values import Unfit, convert
+from tasks.connections.problems import DataProblem, Problem, Refused
 from tasks.connections.scope import Deadline, Message, Scope, entered
 from tasks.declare import TaskSpec
 from tasks.run import OrderPolicy, Run
@@ -223,7 +224,7 @@ class _Attempt:
         if key and context.past:
             self.note(f"not done: {context.session} is past, and a past session never acts")
             return {}
-        values = {**_defaults(task), **self.node.arguments, **self._inputs(task), **self._connections()}
+        values = {**_defaults(task), **self._arguments(task), **self._inputs(task), **self._connections()}
         values |= {name: self._injected(kind, key) for name, kind in task.injected.items()}
         if key:
             context.journal.intend(key, context.id, self.node.name)
@@ -244,6 +245,16 @@ class _Attempt:
             frames[name] = frame
         self.note(f"as recorded on {self.context.session}")
         return frames
+
+    def _arguments(self, task: TaskSpec) -> dict[str, Any]:
+        """The step's values as their types have them: `30s` becomes a duration."""
+        converted: dict[str, Any] = {}
+        for name, value in self.node.arguments.items():
+            try:
+                converted[name] = convert(value, task.arguments[name].annotation)
+            except Unfit as unfit:
+                raise DataProblem(f"{self._who}: `{name}`: {unfit}.") from None
+        return converted
 
     def _inputs(self, task: TaskSpec) -> dict[str, pd.DataFrame | None]:
         inputs: dict[str, pd.DataFrame | None] = {frame.name: None for frame in task.frames.values() if frame.optional}

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -28,6 +29,7 @@ from flows.journal import Journal
 from schemas.market import Prices, Returns
 from tasks.connections.base import Connection
 from tasks.connections.clock import Clock, ManualClock
+from tasks.connections.durations import Duration
 from tasks.connections.problems import ConnectionProblem, DataProblem
 from tasks.connections.scope import current, note
 from tasks.declare import Task, source, task
@@ -117,6 +119,13 @@ def compute_some(prices: DataFrame[Prices], extra: DataFrame[Prices] | None = No
 def carry_on(prices: DataFrame[Prices], previous: DataFrame[Prices] | None = None) -> DataFrame[Prices]:
     """Prices plus what they were."""
     return prices.assign(close=prices["close"] + (0.0 if previous is None else previous["close"]))
+
+
+@task
+def take_typed(wait: Duration, day: date, share: float) -> DataFrame[Prices]:
+    """Notes what it was given."""
+    note(f"{wait!r} {day!r} {share!r}")
+    return priced([1])
 
 
 class Halves(NamedTuple):

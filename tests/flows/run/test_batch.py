@@ -294,3 +294,15 @@ def test_a_stream_is_refused_in_one_sentence(project):
         """
     with pytest.raises(Refused, match=r"live.yaml has a `stream:`, and this version has no runner for streams"):
         project.run("live", text)
+
+
+def test_values_reach_a_task_as_its_types_have_them(project):
+    finished = project.run(
+        "typed",
+        """
+        params: {wait: {default: 90s}}
+        steps:
+          typed: {task: take_typed, with: {wait: $wait, day: $run.session, share: 1}}
+        """,
+    )
+    assert finished.outcomes["typed"].notes == ("datetime.timedelta(seconds=90) datetime.date(2022, 12, 28) 1.0",)
