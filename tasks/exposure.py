@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -220,9 +220,14 @@ def _tell(frame: pd.DataFrame, positions: pd.DataFrame, quotes: pd.DataFrame, qu
     )
     without = frame[~frame["covered"]]
     if len(without):
-        named = (f"{row.symbol} in {row.account} ({row.reason})" for row in without.itertuples())
+        named = (f"{_named(row)} in {row.account} ({row.reason})" for row in without.itertuples())
         note(f"Not covered: {listed(named, _NAMED)}.")
     kind = np.append(quotes["price_kind"].astype(str).to_numpy(), "")[quoted]
     old = positions["symbol"][(kind == "close") & frame["price"].notna().to_numpy()]
     if len(old):
         note(f"Marked at the previous close, for want of a market: {listed(dict.fromkeys(old.astype(str)), _NAMED)}.")
+
+
+def _named(row: Any) -> str:
+    """A stock by its symbol; an option or a future carries its underlying's, so it is told apart."""
+    return str(row.symbol) if row.security_type == "STK" else f"{row.symbol} {row.security_type} {row.con_id}"
