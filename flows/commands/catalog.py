@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import typing
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +13,7 @@ from rich.table import Table
 
 from flows.document import read
 from flows.project import find_root, pipeline_paths
+from flows.values import describe
 from schemas.frame import Frame, schema_of
 from tasks.connections.problems import Problem
 from tasks.declare import FrameInput, Output, TaskSpec
@@ -23,6 +26,9 @@ KINDS = {
     "effect": "effect",
     "source": "source",
 }
+
+
+BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def list_pipelines() -> None:
@@ -54,8 +60,8 @@ def show_task(name: str) -> None:
     for frame in spec.frames.values():
         table.add_row("in", frame.name, _frame(frame), "optional" if frame.optional else "")
     for argument in spec.arguments.values():
-        default = "required" if argument.required else f"default {argument.default!r}"
-        table.add_row("with", argument.name, _annotation(argument.annotation), default)
+        default = "required" if argument.required else _default(argument.default)
+        table.add_row("with", argument.name, _type(argument.annotation), default)
     for parameter, kind in spec.connections.items():
         table.add_row("with", parameter, kind.__name__, "a connection; may be left out when the desk has only one")
     for output in spec.outputs.values():
@@ -101,9 +107,21 @@ def _frame(frame: FrameInput | Output) -> str:
     return f"any frame ({frame.variable})" if frame.variable else "any frame"
 
 
-def _annotation(annotation: Any) -> str:
-    text = inspect.formatannotation(annotation)
-    return text.replace("typing.", "").replace("datetime.", "")
+def _type(annotation: Any) -> str:
+    """A type in words, with its bounds: "a number, at least 0"."""
+    words = [describe(annotation)]
+    for part in typing.get_args(annotation) if typing.get_origin(annotation) is typing.Annotated else ():
+        for bound in getattr(part, "metadata", ()):
+            words += [f"{told} {getattr(bound, name):g}" for name, told in BOUNDS.items() if hasattr(bound, name)]
+    return ", ".join(words)
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return f"default {value.total_seconds():g}s"
+    if isinstance(value, float):
+        return f"default {value:.6g}"
+    return "default nothing" if value is None else f"default {value}"
 
 
 def _table(*columns: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -44,4 +45,4 @@ def _short(path: Path) -> Path:
 
 
 def _color() -> bool:
-    return click.get_text_stream("stdout").isatty()
+    return sys.stdout.isatty()

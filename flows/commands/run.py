@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from datetime import date
 from typing import Any
 
@@ -45,7 +46,7 @@ def run_pipeline(
     desk = load_desk(root / "pipelines", profile)
     checked = check_file(path, catalog(), desk, root / "pipelines")
     if checked.plan is None:
-        click.echo(render(checked, color=click.get_text_stream("stderr").isatty()), err=True)
+        click.echo(render(checked, color=sys.stderr.isatty()), err=True)
         raise Problem(f"{path.name} has errors, so nothing was run.")
     parameters = bind(checked.plan, _assignments(params))
     # Prefect's own lines would say again what the terminal shows; they still go to its server.
