@@ -2,6 +2,7 @@
 
 from flows.explain.evidence import Evidence, Explanation, Rows
 from flows.explain.lineage import explain
-from flows.explain.rendering import render, to_object
+from flows.explain.objects import to_object
+from flows.explain.rendering import render
 
 __all__ = ["Evidence", "Explanation", "Rows", "explain", "render", "to_object"]

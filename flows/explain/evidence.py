@@ -35,8 +35,11 @@ class Evidence:
     run: RunRecord
     step: StepRecord
     rows: tuple[Rows, ...]
+    con_ids: tuple[int, ...] | None = None
+    """The contracts that count here, whether or not there are rows of them; None where there is no telling."""
     messages: tuple[RawMessage, ...] = ()
-    """The raw messages that brought the rows, where the step talked to the world."""
+    """The raw messages that brought the rows, where the step talked to the world: those about these contracts, and
+    those about none."""
     inputs: tuple[Evidence, ...] = ()
     remark: str = ""
     repeated: bool = False

@@ -103,9 +103,8 @@ class _Walk:
                 further = further_here
                 origin = ref
         con_ids = _union(wanted.con_ids, further.con_ids)
-        evidence = Evidence(
-            parameter, record, step, tuple(rows), tuple(self.journal.messages(run, name, con_ids)), remark=_state(step)
-        )
+        messages = self.journal.messages(run, name, con_ids)
+        evidence = Evidence(parameter, record, step, tuple(rows), con_ids, tuple(messages), remark=_state(step))
         if self._was_shown(run, name, rows, further):
             return replace(evidence, repeated=True)
         return self._with_inputs(evidence, further, origin)
@@ -211,7 +210,7 @@ def _state(step: StepRecord) -> str:
     return f"{step.status}: {step.error}" if step.error else step.status
 
 
-def _union(some: set[int] | None, others: set[int] | None) -> list[int] | None:
+def _union(some: set[int] | None, others: set[int] | None) -> tuple[int, ...] | None:
     if some is None and others is None:
         return None
-    return sorted((some or set()) | (others or set()))
+    return tuple(sorted((some or set()) | (others or set())))

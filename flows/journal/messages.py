@@ -27,7 +27,7 @@ def insert(database: sqlite3.Connection, run: str, step: str, held: Sequence[Mes
 
 def read(database: JournalDatabase, run: str, step: str, con_ids: Sequence[int] | None) -> list[RawMessage]:
     """The messages of a step, in order; with `con_ids`, those of these contracts and those of none."""
-    rows = database.rows("SELECT * FROM messages WHERE run = ? AND step = ? ORDER BY position", [run, step])
+    rows = database.rows("SELECT * FROM messages WHERE run = ? AND step = ? ORDER BY time, position", [run, step])
     wanted = None if con_ids is None else {None, *con_ids}
     return [
         RawMessage(
