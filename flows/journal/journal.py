@@ -185,7 +185,7 @@ class Journal:
                 )
         if len(frame) <= _RECENT_ROWS:
             with self._lock:
-                self._recent[content] = frame.copy(deep=False)
+                self._recent[content] = frame.copy()
                 while len(self._recent) > _RECENT:
                     self._recent.popitem(last=False)
         return ref
@@ -195,7 +195,7 @@ class Journal:
         content = ref if isinstance(ref, str) else ref.id
         with self._lock:
             if content in self._recent:
-                return self._recent[content].copy(deep=False)
+                return self._recent[content].copy()
         known = self._database.rows("SELECT origin FROM frames WHERE id = ?", [content])
         if not known:
             raise Problem(f"The journal at {self.folder} has no frame {content[:12]}.")
