@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Optional, Union
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import AfterValidator
+from pydantic.fields import FieldInfo
 
-from flows.values import Unfit, convert, shown
+from flows.values import Fault, Unfit, convert, describe, shown
 from tasks.connections.durations import Duration
 
 NAMED: dict[str, Any] = {
@@ -43,10 +44,8 @@ class _Parts:
 def intersection(one: Any, other: Any) -> Any:
     """The type of the values that are of both types. Raises `Disjoint` where there are none."""
     first, second = _parts(one), _parts(other)
-    constraints = list(first.constraints)
-    constraints += [constraint for constraint in second.constraints if constraint not in constraints]
     core = _common_core(first.core, second.core)
-    whole = Annotated[core, *constraints] if constraints else core
+    whole = _constrained(core, [*first.constraints, *second.constraints])
     return Optional[whole] if first.nullable and second.nullable else whole  # noqa: UP045 - `whole` is a value here
 
 
@@ -57,16 +56,27 @@ def of_default(value: Any) -> Any:
     return list[Any] if isinstance(value, list) else type(value)
 
 
-def bounded(annotation: Any, least: Any, greatest: Any) -> Any:
-    """The type with a least and a greatest value. Raises `Unfit` where it can't have such bounds."""
-    constraints: list[Any] = []
-    for bound, make in ((least, Ge), (greatest, Le)):
-        if bound is not None:
-            core = _parts(annotation).core
-            if core not in (int, float, date, timedelta):
-                raise Unfit([])
-            constraints.append(make(convert(bound, float if core is int else Duration if core is timedelta else core)))
-    return Annotated[annotation, *constraints] if constraints else annotation
+def bounded(annotation: Any, side: Literal["min", "max"], bound: Any) -> Any:
+    """The type with a least or a greatest value. Raises `Unfit` where it can't have that one."""
+    parts = _parts(annotation)
+    if parts.core not in (int, float, date, timedelta):
+        raise Unfit([Fault((), f"{describe(annotation)} has no least or greatest value")])
+    if parts.core is timedelta:
+        constraint: Any = AfterValidator(_no_further(side, convert(bound, Duration), str(bound)))
+    else:
+        value = convert(bound, float if parts.core is int else parts.core)
+        constraint = Ge(value) if side == "min" else Le(value)
+    whole = _constrained(parts.core, [*parts.constraints, constraint])
+    return Optional[whole] if parts.nullable else whole  # noqa: UP045 - `whole` is a value here
+
+
+def _no_further(side: str, bound: timedelta, written: str) -> Callable[[timedelta], timedelta]:
+    def check(value: timedelta) -> timedelta:
+        if (value < bound) if side == "min" else (value > bound):
+            raise ValueError(f"expected at {'least' if side == 'min' else 'most'} {written}")
+        return value
+
+    return check
 
 
 def chosen(annotation: Any, choices: Sequence[Any]) -> Any:
@@ -90,12 +100,33 @@ def _parts(annotation: Any) -> _Parts:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         inner = _parts(arguments[0])
-        return _Parts(inner.core, (*inner.constraints, *arguments[1:]), inner.nullable)
+        flat = [one for each in arguments[1:] for one in (each.metadata if isinstance(each, FieldInfo) else [each])]
+        return _Parts(inner.core, (*inner.constraints, *flat), inner.nullable)
     if origin in (Union, types.UnionType) and type(None) in arguments:
         rest = [part for part in arguments if part is not type(None)]
         inner = _parts(rest[0]) if len(rest) == 1 else _Parts(Union[tuple(rest)])  # noqa: UP007 - made as it runs
         return _Parts(inner.core, inner.constraints, nullable=True)
     return _Parts(annotation)
+
+
+_BOUNDS: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+    (Ge, "ge", max),
+    (Gt, "gt", max),
+    (Le, "le", min),
+    (Lt, "lt", min),
+)
+
+
+def _constrained(core: Any, constraints: Sequence[Any]) -> Any:
+    """The core under all constraints; of bounds on the same side the strictest, since pydantic heeds only the last."""
+    kept = [each for each in constraints if not isinstance(each, Ge | Gt | Le | Lt)]
+    kept = [each for position, each in enumerate(kept) if each not in kept[:position]]
+    if core is int:  # what says whether a float may be infinite says nothing here
+        kept = [each for each in kept if not hasattr(each, "allow_inf_nan")]
+    for kind, name, strictest in _BOUNDS:
+        bounds = [getattr(each, name) for each in constraints if isinstance(each, kind)]
+        kept += [kind(strictest(bounds))] if bounds else []
+    return Annotated[core, *kept] if kept else core
 
 
 def _common_core(one: Any, other: Any) -> Any:

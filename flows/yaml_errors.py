@@ -32,7 +32,8 @@ def explained(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[Span, str,
     if "',' or ']'" in problem and opened:
         return opened, "this list is not closed, or lacks a `,` between its items", "it ends with `]`"
     if "',' or '}'" in problem and opened:
-        return opened, "this mapping is not closed, or lacks a `,` between its keys", "it ends with `}`"
+        hint = "text with `${` in it needs quotes here" if "${" in lines[opened.line - 1] else "it ends with `}`"
+        return opened, "this mapping is not closed, or lacks a `,` between its keys", hint
     if "end of stream" in problem and opened:
         return opened, "this quote is never closed", ""
     if "escape character" in problem:

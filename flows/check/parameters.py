@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from flows.annotations import NAMED, Disjoint, bounded, chosen, intersection, of_default
 from flows.check.names import RESERVED
@@ -52,12 +52,13 @@ def _annotation(subject: Subject, name: str, keys: ParameterKeys) -> Any:
             )
             raise Disjoint(f"`{name}` can't be both {told}") from None
     location: Location = ("params", name)
-    try:
-        annotation = bounded(annotation, keys.min, keys.max)
-    except Unfit:
-        which = "min" if keys.min is not None else "max"
-        message = f"`{which}` doesn't suit: the parameter is {describe(annotation)}"
-        subject.say((*location, which), "bad-parameter", message)
+    sides: tuple[tuple[Literal["min", "max"], Any], ...] = (("min", keys.min), ("max", keys.max))
+    for side, bound in sides:
+        if bound is not None:
+            try:
+                annotation = bounded(annotation, side, bound)
+            except Unfit as unfit:
+                subject.say((*location, side), "bad-parameter", f"`{side}`: {unfit.faults[0].message}")
     if keys.enum is not None:
         try:
             annotation = chosen(annotation, keys.enum)

@@ -75,18 +75,22 @@ def _bind(subject: Subject, piece: Piece, parameter: str | None, text: str, loca
         if not frames:
             message, hint = f"{piece.what} takes no frames", ""
         else:
-            message, hint = f"{piece.what} takes no frame `{parameter}`", _nearest(parameter, frames, text, location)
-        subject.say_at_key(location, "unknown-input", message, hint)
+            message = f"{piece.what} takes no frame `{parameter}`"
+            free = [name for name in frames if name not in piece.inputs]
+            hint = _hint(parameter, free, text, in_list=isinstance(location[-1], int))
+        say = subject.say if location[-1] == "in" else subject.say_at_key
+        say(location, "unknown-input", message, hint)
     elif parameter in piece.inputs:
         subject.say(location, "unknown-input", f"`{parameter}` already has a frame, `{piece.inputs[parameter][0]}`")
     elif port is not None:
         piece.inputs[parameter] = port, location
 
 
-def _nearest(parameter: str, frames: Mapping[str, object], text: str, location: Location) -> str:
-    if isinstance(location[-1], int):
-        return f"its frames are {_listed(frames)}: write `in: {{{next(iter(frames))}: {text}, …}}`"
-    return close_to(parameter, frames)
+def _hint(parameter: str, free: list[str], text: str, in_list: bool) -> str:
+    """What to do about an unknown frame, where the task still lacks the `free` ones."""
+    if in_list and free:
+        return f"a list binds frames of the steps' names; write `in: {{{free[0]}: {text}, …}}`"
+    return close_to(parameter, free)
 
 
 def _port(subject: Subject, text: str, location: Location) -> Port | None:
@@ -157,7 +161,7 @@ def _missing(subject: Subject, piece: Piece) -> None:
     named = set(written) if isinstance(written, dict) else set()
     if isinstance(written, list):
         named = {_same_name(piece.task, text) for text in written}
-    named |= set(getattr(piece.keys, "last", {}))
+    named |= {*getattr(piece.keys, "last", {}), *piece.keys.with_}  # wrong places for some, and told of there
     frames = piece.task.frames
     misspelt = {nearest(name, set(frames) - named) for name in named - set(frames)}
     missing = [name for name in frames if not frames[name].optional and name not in named | misspelt]
@@ -168,7 +172,10 @@ def _missing(subject: Subject, piece: Piece) -> None:
     if piece.location == ("on_failure",):
         message, hint = f"{piece.what} needs the {plural} {told}, and after a failure there are none", ""
     else:
-        message, hint = f"{piece.what} needs the {plural} {told}", f"add `in: {{{missing[0]}: …}}`"
+        message, hint = (
+            f"{piece.what} needs the {plural} {told}",
+            "add to `in:`" if written else f"add `in: {{{missing[0]}: …}}`",
+        )
     subject.say_at_key(piece.location, "missing-input", message, hint)
 
 
