@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from tasks.connections.clock import Clock
+from tasks.connections.problems import ConnectionProblem
 
 KINDS = {
     "ib": "tasks.connections.ib.broker:Broker",
@@ -20,6 +21,10 @@ KINDS = {
     "notify": "tasks.connections.notify:Notifier",
 }
 """Connection classes by the `kind` that the desk file names; entry points `hedgerow.connections` add to them."""
+
+
+PATIENCE = 0.5
+"""Seconds that closing waits for an opening under way."""
 
 
 class Settings(BaseModel):
@@ -52,22 +57,36 @@ class Connection(ABC):
         self.settings = settings
         self.folder = folder
         self._is_open = False
+        self._given_up = False
         self._opening = threading.Lock()
 
     def open(self) -> Self:
         """Connect, once: later calls return at once. Raises `Problem` with what to do."""
         with self._opening:
             if not self._is_open:
+                self._given_up = False
                 self._open()
+                if self._given_up:
+                    self._close()
+                    raise ConnectionProblem(f"`{self.name}` was closed while it was being opened.")
                 self._is_open = True
         return self
 
     def close(self) -> None:
-        """Let go of everything; may be called at any time, more than once."""
-        with self._opening:
+        """Let go of everything; may be called at any time, more than once.
+
+        A connection that another thread is still opening is closed by that thread once it can be:
+        a run that is interrupted doesn't wait for a gateway that says nothing.
+        """
+        if not self._opening.acquire(timeout=PATIENCE):
+            self._given_up = True
+            return
+        try:
             if self._is_open:
                 self._is_open = False
                 self._close()
+        finally:
+            self._opening.release()
 
     def clock(self) -> Clock | None:
         """The market's clock, where this connection has one of its own; may be asked before it is opened."""
