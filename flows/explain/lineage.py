@@ -111,8 +111,8 @@ class _Walk:
 
     def _with_inputs(self, evidence: Evidence, wanted: Wanted, origin: FrameRef | None) -> Evidence:
         step = evidence.step
-        columns = {name for given in step.inputs if given.frame for name in self._frame(given.frame).columns}
-        wanted = replace(wanted, inherited=frozenset(columns))
+        columns = {name for given in step.inputs if given.frame for name in self._columns(given.frame)}
+        wanted = replace(wanted, inherited=wanted.inherited | columns)
         inputs = [
             self.step(given.producer.run, given.producer.step, given.producer.field, given.parameter, wanted)
             for given in step.inputs
@@ -154,6 +154,12 @@ class _Walk:
             self.runs[run] = self.journal.run(run)
         return self.runs[run]
 
+    def _columns(self, ref: FrameRef) -> list[str]:
+        try:
+            return list(self._frame(ref).columns)
+        except Problem:  # told where its rows would stand
+            return []
+
     def _frame(self, ref: FrameRef) -> pd.DataFrame:
         if ref.id not in self.frames:
             self.frames[ref.id] = self.journal.frame(ref)
@@ -184,10 +190,10 @@ def _step_and_field(record: RunRecord, step: str) -> tuple[str, str | None]:
 
 
 def _found(record: RunRecord, name: str) -> StepRecord:
-    for step in record.steps:
-        if step.step == name:
-            return step
-    raise _unknown_step(record, name)
+    try:
+        return record.step(name)
+    except KeyError:
+        raise _unknown_step(record, name) from None
 
 
 def _found_field(step: StepRecord, field: str) -> None:

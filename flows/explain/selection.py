@@ -26,6 +26,8 @@ class Wanted:
     """Their kind."""
     inherited: frozenset[str] = frozenset()
     """Columns that some input has too: a reference among them came from there, and is followed there."""
+    unmet: frozenset[int] = frozenset()
+    """Contracts that were looked for and that no frame had a row of since: messages further up may say why."""
     where: Mapping[str, str] = field(default_factory=dict)
     """The user's conditions that no frame on the way has fulfilled yet."""
 
@@ -37,7 +39,7 @@ class Wanted:
         found = {int(value) for value in self.rows["con_id"]}
         for column in self.references("con_id"):
             found |= {int(value) for value in self.rows[column].dropna()}
-        return found
+        return found | self.unmet
 
     def references(self, column: str) -> list[str]:
         """Columns of the rows whose values are those of `column` in another frame, and that come from no input."""
@@ -79,7 +81,10 @@ def narrowed(wanted: Wanted, rows: pd.DataFrame, model: type[Frame] | None, left
     if rows.empty:
         # What isn't here may still be further up: a contract with no price has messages that say why.
         return replace(wanted, where=left)
-    return Wanted(rows, model, where=left)
+    filtered = len(left) < len(wanted.where)
+    found = set(rows["con_id"]) if "con_id" in rows else set()
+    unmet = frozenset() if filtered else frozenset((wanted.con_ids or set()) - found)
+    return Wanted(rows, model, unmet=unmet, where=left)
 
 
 def matching(frame: pd.DataFrame, where: Mapping[str, str]) -> Mask:

@@ -84,6 +84,13 @@ class RunRecord:
     steps: tuple[StepRecord, ...] = field(default=())
     """In the order in which they began; empty in lists of runs."""
 
+    def step(self, name: str) -> StepRecord:
+        """The step of this name. Raises `KeyError`."""
+        for step in self.steps:
+            if step.step == name:
+                return step
+        raise KeyError(name)
+
 
 @dataclass(frozen=True)
 class RawMessage:
