@@ -46,6 +46,7 @@ class Bridge:
     def __init__(self, host: str, port: int, client_id: int, is_reconnect: bool = False) -> None:
         self.host, self.port, self.client_id = host, port, client_id
         self.accounts: list[str] = []
+        self._has_accounts = False
         self.is_simulated = False
         self.next_order_id: int | None = None
         self._is_reconnect = is_reconnect
@@ -182,14 +183,18 @@ class Bridge:
         if self._problem is not None:
             raise self._problem
         current().deadline.check(what)
-        frames: list[bytes] = self._client.conn.record()
-        try:
-            send(self._client)
-        except OSError as error:
-            raise ConnectionProblem(f"{what} could not be sent: {error}.", "Look at the gateway.") from error
-        if request is not None:
-            for frame in frames:
+
+        def keep(frame: bytes) -> None:
+            if request is not None:
                 request.record("sent", frame[4:])
+
+        try:
+            with self._client.conn.watched(keep):
+                send(self._client)
+        except OSError as error:
+            raise self._problem or ConnectionProblem(
+                f"{what} could not be sent: {error}.", "Look at the gateway."
+            ) from error
 
     # what the reader's thread calls
 
@@ -279,9 +284,10 @@ class Bridge:
         """The gateway has let us in, once both are known."""
         if accounts is not None:
             self.accounts = accounts
+            self._has_accounts = True
         if next_id is not None:
             self.next_order_id = next_id
-        if self.accounts and self.next_order_id is not None:
+        if self._has_accounts and self.next_order_id is not None:
             self._started.set()
 
     def time(self, seconds: int) -> None:

@@ -26,6 +26,7 @@ from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.framing import CHUNK, FrameBuffer, Transport
 from tasks.connections.problems import ConnectionProblem, Problem
 
+FAREWELL = 1.0
 NEWEST = 178
 """Newest server version to speak; from 201 on the encoding is another one."""
 
@@ -49,6 +50,7 @@ class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
         super().__init__(receiver)
         self._on_message = on_message
         self._on_closed = on_closed
+        self._reader: threading.Thread | None = None
 
     def start(self, host: str, port: int, client_id: int, timeout: float) -> None:
         """Connect, shake hands and ask to start. Raises `ConnectionProblem` within `timeout` seconds."""
@@ -66,8 +68,8 @@ class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
         self.decoder = Decoder(self.wrapper, version)
         self._takes_id = len(inspect.signature(self.decoder.interpret).parameters) > 1
         self.setConnState(EClient.CONNECTED)
-        reader = threading.Thread(target=self._read, args=(stream, buffer, early), name="ib reader", daemon=True)
-        reader.start()
+        self._reader = threading.Thread(target=self._read, args=(stream, buffer, early), name="ib reader", daemon=True)
+        self._reader.start()
         self.startApi()
 
     def dispatch(self, fields: list[bytes]) -> None:
@@ -78,10 +80,13 @@ class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
             self.decoder.interpret(tuple(fields))
 
     def stop(self) -> None:
-        """Close the connection; `on_closed` follows."""
-        if self.conn is not None:
-            self.setConnState(EClient.DISCONNECTED)
-            self.conn.disconnect()
+        """Close the connection, and wait until its reader has told `on_closed`."""
+        if self.conn is None:
+            return
+        self.setConnState(EClient.DISCONNECTED)
+        self.conn.disconnect()
+        if self._reader is not None and self._reader is not threading.current_thread():
+            self._reader.join(FAREWELL)
 
     def _read(self, stream: socket.socket, buffer: FrameBuffer, early: list[bytes]) -> None:
         reason: Problem | None = None

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable, Iterator
 
 from tasks.connections.problems import ConnectionProblem
 
@@ -46,28 +47,31 @@ class Transport:
     def __init__(self, stream: socket.socket) -> None:
         self.socket: socket.socket | None = stream
         self._sending = threading.Lock()
-        self._recorded = threading.local()
+        self._witness = threading.local()
 
     def isConnected(self) -> bool:  # noqa: N802  # the client's name
         """Whether messages can go out."""
         return self.socket is not None
 
     def sendMsg(self, frame: bytes) -> int:  # noqa: N802  # the client's name
-        """Send a whole message, and remember it for the thread that is recording."""
+        """Send a whole message; whoever watches this thread sees it first, since the answer may come at once."""
+        watch = getattr(self._witness, "watch", None)
+        if watch is not None:
+            watch(frame)
         with self._sending:
             if self.socket is None:
                 raise OSError("the connection is closed")
             self.socket.sendall(frame)
-        recorded = getattr(self._recorded, "frames", None)
-        if recorded is not None:
-            recorded.append(frame)
         return len(frame)
 
-    def record(self) -> list[bytes]:
-        """From now on, note what this thread sends in the list returned."""
-        self._recorded.frames = []
-        frames: list[bytes] = self._recorded.frames
-        return frames
+    @contextlib.contextmanager
+    def watched(self, watch: Callable[[bytes], None]) -> Iterator[None]:
+        """Show `watch` each message that this thread sends in the block, before it goes out."""
+        self._witness.watch = watch
+        try:
+            yield
+        finally:
+            self._witness.watch = None
 
     def disconnect(self) -> None:
         """Close the socket; a thread that reads from it wakes up."""

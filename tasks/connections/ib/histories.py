@@ -33,6 +33,7 @@ class Histories:
         self.slots = Slots(50)
         self._window = Window(limit=5, seconds=2.0)
         self._asked: dict[Identity, tuple[float, Bridge, Request]] = {}
+        self._pruned_at = 0.0
         self._lock = threading.Lock()
 
     def ask(
@@ -52,15 +53,17 @@ class Histories:
                 known = self._known(identity, bridge)
             if isinstance(known, Request):
                 return known
-            if known <= 0:
-                break
-            current().deadline.check(what)
-            time.sleep(min(known, 0.2))
-        self._window.enter((contract.con_id, contract.exchange, shown), what)
-        request = self._send(bridge, identity, what, connection, timeout)
-        with self._lock:
-            self._asked[identity] = (time.monotonic(), bridge, request)
-        return request
+            if known > 0:
+                current().deadline.check(what)
+                time.sleep(min(known, 0.2))
+                continue
+            self._window.enter((contract.con_id, contract.exchange, shown), what)
+            with self._lock:
+                known = self._known(identity, bridge)  # another thread may have asked by now
+                if known == 0:
+                    request = self._send(bridge, identity, what, connection, timeout)
+                    self._asked[identity] = (time.monotonic(), bridge, request)
+                    return request
 
     def cancel(self, bridge: Bridge, request: Request) -> None:
         """Tell the gateway that the bars are no longer wanted."""
@@ -69,8 +72,10 @@ class Histories:
     def _known(self, identity: Identity, bridge: Bridge) -> Request | float:
         """The request that serves, or the seconds before another may be sent."""
         now = time.monotonic()
-        self._asked = {key: known for key, known in self._asked.items() if now - known[0] < REPEAT or not known[2].done}
-        if identity not in self._asked:
+        if now - self._pruned_at > REPEAT:
+            self._asked = {key: known for key, known in self._asked.items() if self._counts(known, now)}
+            self._pruned_at = now
+        if identity not in self._asked or not self._counts(self._asked[identity], now):
             return 0.0
         asked_at, asked_of, request = self._asked[identity]
         if not request.done or request.problem is None or isinstance(request.problem, DataProblem):
@@ -78,6 +83,11 @@ class Histories:
         if asked_of is not bridge:
             return 0.0  # it was lost with its connection, and never answered
         return REPEAT - (now - asked_at)
+
+    def _counts(self, known: tuple[float, Bridge, Request], now: float) -> bool:
+        """Whether a request is still under way, or was made not long ago."""
+        asked_at, _, request = known
+        return now - asked_at < REPEAT or not request.done
 
     def _send(self, bridge: Bridge, identity: Identity, what: str, connection: str, timeout: float) -> Request:
         from tasks.connections.ib.client import wire_contract

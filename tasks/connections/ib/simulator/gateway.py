@@ -21,6 +21,7 @@ from tasks.connections.problems import ConnectionProblem, Refused
 
 BEFORE_CLOSE = pd.Timedelta(minutes=15)
 STARTING = 10.0
+FAREWELL = 1.0
 
 HANDLERS: dict[int, Handler] = {
     **accounts.HANDLERS,
@@ -74,6 +75,7 @@ class SimulatedGateway:
         self._port: int | None = None
         self._handlers = dict(HANDLERS)
         self._sessions: set[Session] = set()
+        self._conversations: set[asyncio.Task[None]] = set()
         self.asked: dict[tuple[object, ...], float] = {}
         """When each history request was last made, by the monotonic clock."""
         self._kicked = False
@@ -173,6 +175,8 @@ class SimulatedGateway:
         await self._stop.wait()
         server.close()
         self._abort_all()
+        if self._conversations:
+            await asyncio.wait(self._conversations, timeout=FAREWELL)
 
     def _abort_all(self) -> None:
         for session in list(self._sessions):
@@ -180,5 +184,11 @@ class SimulatedGateway:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session(self, self._handlers, reader, writer)
+        conversation = asyncio.current_task()
+        assert conversation is not None  # noqa: S101  # a coroutine always runs in one
         self._sessions.add(session)
-        await session.run()
+        self._conversations.add(conversation)
+        try:
+            await session.run()
+        finally:
+            self._conversations.discard(conversation)

@@ -158,8 +158,6 @@ class Session:
         if kind != START_API and self.client_id is None:
             self.error(NO_REQUEST, 504, "Not connected")
         elif handler is None:
-            self.error(
-                NO_REQUEST, 505, f"Fatal Error: Unknown message id. {kind} is not served by the simulated gateway."
-            )
+            self.error(NO_REQUEST, 505, f"Fatal Error: Unknown message id. The simulated gateway doesn't serve {kind}.")
         else:
             handler(self, fields)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+
+import pytest
+
+from tasks.connections.ib.framing import FrameBuffer, Transport
+from tasks.connections.problems import ConnectionProblem
+
+
+def frame(payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + payload
+
+
+def test_messages_come_out_whole_however_the_bytes_were_cut() -> None:
+    sent = [b"4\x002\x00-1\x00", b"", b"x" * 4092, b"9\x001\x001\x00"]
+    stream = b"".join(frame(payload) for payload in sent)
+    for size in (1, 3, 4, 5, 4096, len(stream)):
+        buffer = FrameBuffer()
+        got = [m for start in range(0, len(stream), size) for m in buffer.feed(stream[start : start + size])]
+        assert got == sent
+
+
+def test_a_message_of_exactly_4096_bytes_is_complete_without_waiting_for_the_next() -> None:
+    assert FrameBuffer().feed(frame(b"y" * 4092)) == [b"y" * 4092]
+
+
+def test_a_length_that_no_message_has_is_said_to_be_another_protocol() -> None:
+    with pytest.raises(ConnectionProblem, match="doesn't speak the broker's protocol"):
+        FrameBuffer().feed(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_message_larger_than_the_sockets_buffers_is_sent_whole() -> None:
+    ours, theirs = socket.socketpair()
+    received = bytearray()
+
+    def read() -> None:
+        while chunk := theirs.recv(65536):
+            received.extend(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    transport = Transport(ours)
+    transport.sendMsg(frame(b"z" * 5_000_000))
+    transport.disconnect()
+    reader.join(5)
+    theirs.close()
+    assert len(received) == 5_000_004
+    assert not transport.isConnected()
+    with pytest.raises(OSError, match="closed"):
+        transport.sendMsg(b"more")
+
+
+def test_what_a_thread_sends_is_shown_to_who_watches_it_alone() -> None:
+    ours, theirs = socket.socketpair()
+    transport = Transport(ours)
+    seen: list[bytes] = []
+    with transport.watched(seen.append):
+        other = threading.Thread(target=transport.sendMsg, args=(frame(b"other"),))
+        other.start()
+        other.join(5)
+        transport.sendMsg(frame(b"mine"))
+    transport.sendMsg(frame(b"later"))
+    assert seen == [frame(b"mine")]
+    transport.disconnect()
+    theirs.close()
