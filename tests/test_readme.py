@@ -68,7 +68,8 @@ def test_the_mistake_that_it_shows_is_what_check_prints(hedgerow):
         assert right in text
         text = text.replace(right, wrong)
     path.write_text(text)
-    assert block("$ hedgerow check").removeprefix("$ hedgerow check\n").strip() == hedgerow("check").strip()
+    shown = block("$ hedgerow check").removeprefix("$ hedgerow check beta_hedge\n")
+    assert shown.strip() == hedgerow("check", "beta_hedge").strip()
 
 
 def test_the_explanation_that_it_shows_is_what_explain_prints(hedgerow):
