@@ -206,7 +206,7 @@ class _Loader:
             hint = close_to(profile, profiles) if profiles else "the file has no profiles"
             self.say(self.document.key(("profiles",)), "unknown-profile", f"no profile `{profile}`", hint)
             return None
-        return [self._one(root, written, name) for name in [*(set(profiles) - {profile}), profile]][-1]
+        return {name: self._one(root, written, name) for name in (None, *profiles)}[profile]
 
     def _well_shaped(self, value: Any, model: type[DeskKeys], base: Location) -> bool:
         try:

@@ -48,7 +48,10 @@ class Diagnostic:
 
 def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sorted by line, then column; each once."""
-    return tuple(sorted(dict.fromkeys(diagnostics), key=lambda diagnostic: diagnostic.order))
+    each: dict[tuple[int, int, str, str], Diagnostic] = {}
+    for diagnostic in diagnostics:
+        each.setdefault(diagnostic.order, diagnostic)
+    return tuple(each[order] for order in sorted(each))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

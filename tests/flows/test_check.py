@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pandera.typing import DataFrame
 from pydantic import TypeAdapter, ValidationError
 
@@ -500,3 +502,43 @@ def test_a_parameter_without_default_must_be_given(plan):
     assert bind(made, {"table": "x"}) == {"table": "x"}
     with pytest.raises(Problem, match="`table` has no default: give text"):
         bind(made, {})
+
+
+# Whatever is in a file
+
+
+WORDS = st.sampled_from(
+    [
+        "",
+        "5",
+        "~",
+        "[]",
+        "{}",
+        "a",
+        "$a",
+        "${",
+        "$run.session",
+        "[a, b]",
+        "{a: b}",
+        "steps",
+        "positions.x",
+        "'",
+        "- ",
+        ": ",
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_file_breaks_the_checker(tasks, tmp_path, data):
+    """Tokens of a right file replaced, dropped or doubled: a plan or an error, never a traceback."""
+    tokens = re.split(r"(\s+|[{},:\[\]])", BOOK)
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(0, len(tokens) - 1))
+        tokens[position] = data.draw(WORDS | st.just(tokens[position] * 2))
+    path = tmp_path / "trial.yaml"
+    path.write_text("".join(tokens))
+    result = check_file(path, tasks, load_desk(ERRORS), tmp_path)
+    assert (result.plan is None) == bool(result.errors)
+    assert isinstance(render(result, color=True), str)
