@@ -63,6 +63,15 @@ def test_rows_come_back_exactly(database: Database, fills: pd.DataFrame) -> None
     assert_frame_equal(database.read("fills"), fills, check_exact=True, check_column_type=True)
 
 
+def test_other_programs_read_instants_and_sessions_as_text(
+    database: Database, fills: pd.DataFrame, tmp_path: Path
+) -> None:
+    write(database, fills)
+    with sqlite3.connect(tmp_path / "desk.db") as other:
+        told = other.execute("SELECT time, session, _session, _key, _run FROM fills WHERE _row = 0").fetchone()
+    assert told == ("2022-12-27T14:30:00.123456789Z", "2022-12-27", "2022-12-26", "k1", "run-1")
+
+
 def test_times_of_other_zones_and_units_come_back(database: Database) -> None:
     moments = pd.to_datetime(["2022-11-06T05:30Z", "2022-11-06T06:30Z"]).tz_convert("America/New_York")
     frame = pd.DataFrame({"ny": moments, "seconds": moments.tz_localize(None).as_unit("s")})
