@@ -49,6 +49,10 @@ class Terminal:
         if self._live:
             self._live.stop()
 
+    def warn(self, line: str) -> None:
+        """A warning from the log, among the steps' lines."""
+        self._say(f"  [yellow]![/] {escape(line)}")
+
     def step_started(self, node: Node, attempt: int) -> None: ...
 
     def step_progress(self, node: Node, done: int, total: int, what: str) -> None:

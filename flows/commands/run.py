@@ -15,6 +15,7 @@ from flows.batch import Finished, run_batch
 from flows.check import check_file, render
 from flows.check.parameters import bind
 from flows.desk import load_desk
+from flows.logs import logged
 from flows.outcome import Outcome
 from flows.plain import records
 from flows.plan import Plan
@@ -57,15 +58,16 @@ def run_pipeline(
     if not as_json:
         console.print(f"[bold]{checked.plan.name}[/]  {checked.plan.file.description}", highlight=False)
     try:
-        finished = run_batch(
-            checked.plan,
-            desk,
-            parameters,
-            session=_session(session),
-            again=again,
-            untracked=untracked,
-            watcher=watcher,
-        )
+        with logged(desk.data, lambda line: click.echo(line, err=True) if as_json else terminal.warn(line)):
+            finished = run_batch(
+                checked.plan,
+                desk,
+                parameters,
+                session=_session(session),
+                again=again,
+                untracked=untracked,
+                watcher=watcher,
+            )
     except KeyboardInterrupt:
         terminal.stop()
         click.echo("interrupted: steps under way were abandoned", err=True)

@@ -1,0 +1,54 @@
+"""Where log lines go: whole into a file of the desk, and the first line of each warning to the terminal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+FILE = "hedgerow.log"
+BYTES = 10_000_000
+FILES = 5
+
+
+class FirstLines(logging.Handler):
+    """Says the first line of a record, and where the others are."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        first, *rest = record.getMessage().splitlines() or [""]
+        more = f" (and {len(rest)} more lines in {FILE})" if rest else ""
+        self._say(f"{first}{more}")
+
+
+@contextmanager
+def logged(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, log lines of the desk go to `folder`/hedgerow.log, and warnings are also said.
+
+    A folder that can't be written leaves only what is said: the run itself will tell of it.
+    """
+    root = logging.getLogger("hedgerow")
+    handlers: list[logging.Handler] = [FirstLines(say)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = RotatingFileHandler(folder / FILE, maxBytes=BYTES, backupCount=FILES, encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handlers.append(file)
+    except OSError:
+        pass
+    before = root.level
+    root.setLevel(logging.INFO)
+    for handler in handlers:
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
