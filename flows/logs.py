@@ -16,13 +16,14 @@ FILES = 5
 class FirstLines(logging.Handler):
     """Says the first line of a record, and where the others are."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], where: str) -> None:
         super().__init__(logging.WARNING)
         self._say = say
+        self._where = where
 
     def emit(self, record: logging.LogRecord) -> None:
         first, *rest = record.getMessage().splitlines() or [""]
-        more = f" (and {len(rest)} more lines in {FILE})" if rest else ""
+        more = f" (and {len(rest)} more lines in {self._where})" if rest else ""
         self._say(f"{first}{more}")
 
 
@@ -33,7 +34,7 @@ def logged(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     A folder that can't be written leaves only what is said: the run itself will tell of it.
     """
     root = logging.getLogger("hedgerow")
-    handlers: list[logging.Handler] = [FirstLines(say)]
+    handlers: list[logging.Handler] = [FirstLines(say, f"{folder.name}/{FILE}")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = RotatingFileHandler(folder / FILE, maxBytes=BYTES, backupCount=FILES, encoding="utf-8")

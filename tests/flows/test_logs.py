@@ -10,13 +10,13 @@ from flows.logs import logged
 def test_a_warning_is_said_by_its_first_line_and_kept_whole(tmp_path):
     said = []
     log = logging.getLogger("hedgerow.alerts")
-    with logged(tmp_path, said.append):
+    with logged(tmp_path / "data", said.append):
         log.warning("desk: breach\nCVaR -5,200\nlimit -5,000")
         log.info("only kept")
         log.warning("short")
     log.warning("outside")
-    kept = (tmp_path / "hedgerow.log").read_text()
-    assert said == ["desk: breach (and 2 more lines in hedgerow.log)", "short"]
+    kept = (tmp_path / "data" / "hedgerow.log").read_text()
+    assert said == ["desk: breach (and 2 more lines in data/hedgerow.log)", "short"]
     assert "WARNING hedgerow.alerts: desk: breach\nCVaR -5,200\nlimit -5,000\n" in kept
     assert "only kept" in kept
     assert "outside" not in kept
