@@ -28,7 +28,7 @@ NAMED: dict[str, Any] = {
 """Types by the names that a pipeline file gives them."""
 
 
-class Disjoint(ValueError):  # noqa: N818 - says what the types are
+class Disjoint(ValueError):
     """No value is of both types."""
 
 

@@ -85,7 +85,7 @@ class _Node:
     elements: tuple[_Node, ...] | None = None
 
 
-class _Unreadable(Exception):  # noqa: N818 - not an error of the program: the diagnostics say what is wrong
+class _Unreadable(Exception):
     """What makes reading on senseless."""
 
 

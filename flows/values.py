@@ -28,7 +28,7 @@ class Fault:
     hint: str = ""
 
 
-class Unfit(ValueError):  # noqa: N818 - says what the value is
+class Unfit(ValueError):
     """A value doesn't suit a type. `faults` say why, each with its place in the value."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:

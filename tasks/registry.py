@@ -65,9 +65,9 @@ def _schemas() -> dict[str, type[Frame]]:
     for info in pkgutil.iter_modules(schemas.__path__):
         module = _imported(f"schemas.{info.name}")
         for name, declared in vars(module).items():
-            if inspect.isclass(declared) and issubclass(declared, Frame) and declared is not Frame:
-                if declared.__module__ == module.__name__:
-                    found[name] = declared
+            is_schema = inspect.isclass(declared) and issubclass(declared, Frame) and declared is not Frame
+            if is_schema and declared.__module__ == module.__name__:
+                found[name] = declared
     return dict(sorted(found.items()))
 
 
