@@ -13,25 +13,33 @@ from tasks.connections.problems import DataProblem
 DEFAULT = "XNYS"
 
 
-@lru_cache(maxsize=8)
-def calendar(name: str, year: int) -> Any:
-    """The exchange's calendar from two years before `year` to one after it."""
+@lru_cache(maxsize=16)
+def calendar(name: str, year: int, until: int | None = None) -> Any:
+    """The exchange's calendar from two years before `year` to the end of `until`, by default the year after it.
+
+    It ends sooner where the exchange's holidays are known only so far.
+    """
     import exchange_calendars
     from exchange_calendars.errors import InvalidCalendarName
 
-    try:
-        return exchange_calendars.get_calendar(name, start=f"{year - 2}-01-01", end=f"{year + 1}-12-31")
-    except InvalidCalendarName:
-        raise DataProblem(f"There is no calendar `{name}`.", "Use an exchange's code, such as XNYS or XLON.") from None
+    last = year + 1 if until is None else until
+    while True:
+        try:
+            return exchange_calendars.get_calendar(name, start=f"{year - 2}-01-01", end=f"{last}-12-31")
+        except InvalidCalendarName:
+            reason = f"There is no calendar `{name}`."
+            raise DataProblem(reason, "Use an exchange's code, such as XNYS or XLON.") from None
+        except ValueError as error:
+            if last <= year:
+                raise DataProblem(f"The calendar {name} doesn't cover {year}: {error}") from error
+            last -= 1
 
 
 def session_at(moment: pd.Timestamp, name: str = DEFAULT) -> date:
-    """The session that the moment belongs to: from its date in the exchange's zone, the last one begun."""
+    """The session that the moment belongs to: the last one that has opened."""
     exchange = calendar(name, moment.year)
-    local = moment.tz_convert(exchange.tz).normalize().tz_localize(None)
-    session: pd.Timestamp = exchange.date_to_session(local, direction="previous")
-    if moment < exchange.session_open(session):
-        session = exchange.previous_session(session)
+    opened = exchange.opens.searchsorted(moment, side="right")
+    session: pd.Timestamp = exchange.sessions[int(opened) - 1]
     return session.date()
 
 

@@ -26,6 +26,12 @@ def test_session_of_a_moment_in_new_york(moment: str, session: date) -> None:
     assert session_at(pd.Timestamp(moment)) == session
 
 
+def test_a_session_of_futures_begins_the_evening_before() -> None:
+    # Sunday 17:00 in Chicago is 23:00Z in winter.
+    assert session_at(pd.Timestamp("2026-11-22T23:00:00Z"), "CMES") == date(2026, 11, 23)
+    assert session_at(pd.Timestamp("2026-11-22T22:59:59Z"), "CMES") == date(2026, 11, 20)
+
+
 def test_a_day_without_a_session_is_refused_with_those_around_it() -> None:
     with pytest.raises(DataProblem, match=r"2022-12-26 is no session of XNYS.*2022-12-23 and 2022-12-27"):
         require_session(date(2022, 12, 26))
