@@ -26,12 +26,14 @@ def flatten(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise DataProblem("A frame to keep needs columns named by text, each name once.")
     flat: dict[str, pd.Series[Any]] = {}
     columns: list[dict[str, Any]] = []
+    rows = pd.RangeIndex(len(frame))
     for name, column in frame.items():
         kept, how = _flatten_column(column)
         columns.append({"name": str(name), **how})
         if len(frame):
-            flat[str(name)] = kept.reset_index(drop=True)
-    return pd.DataFrame(flat), {"rows": len(frame), "columns": columns}
+            flat[str(name)] = kept if kept.index is frame.index and frame.index.equals(rows) else kept.set_axis(rows)
+    # Not copied into one block: a large frame is only read here.
+    return pd.DataFrame(flat, index=rows if flat else None, copy=False), {"rows": len(frame), "columns": columns}
 
 
 def restore(flat: pd.DataFrame | None, layout: Mapping[str, Any]) -> pd.DataFrame:
@@ -91,7 +93,7 @@ def _is_native_index(categories: pd.Index[Any]) -> bool:
 
 def _in_nanoseconds(column: pd.Series[Any]) -> pd.Series[Any]:
     try:
-        nanoseconds: pd.Series[Any] = column.dt.as_unit("ns")
+        nanoseconds: pd.Series[Any] = column if column.dt.unit == "ns" else column.dt.as_unit("ns")
         return nanoseconds
     except pd.errors.OutOfBoundsDatetime as error:
         raise DataProblem(f"Column `{column.name}` holds a date outside 1677 to 2262.") from error
