@@ -18,10 +18,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from flows.diagnostics import Diagnostic, Span, close_to, ordered, rendered
-from flows.document import Document, Location, read, scalar, shown_path
+from flows.document import Document, Location, read, shown_path
 from flows.grammar import DeskFile, DeskKeys
 from flows.redaction import guarded
 from flows.references import Reference, find, resolve
+from flows.scalars import scalar
 from flows.shape import misshapen
 from flows.values import within
 from tasks.connections.base import KINDS, Connection, Settings, connection_class

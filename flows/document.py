@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from flows.diagnostics import LINE_BREAK, Diagnostic, Span, ordered
+from flows.scalars import scalar
 from flows.yaml_errors import explained
 
 DEEPEST = 32
@@ -23,21 +24,12 @@ DEEPEST = 32
 MOST_NODES = 50_000
 """Values in a file once its aliases are unfolded."""
 MOST_BYTES = 1_000_000
-LONGEST_NUMBER = 100
 
 Location = tuple[Hashable, ...]
 """Keys and list positions from the top of the file down to a value."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_NULL = re.compile(r"(?:null|Null|NULL|~|)")
-_TRUE = re.compile(r"(?:true|True|TRUE)")
-_FALSE = re.compile(r"(?:false|False|FALSE)")
-_INT = re.compile(r"[-+]?[0-9]+")
-_PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_INFINITE = re.compile(r"([-+]?)\.(?:inf|Inf|INF)")
-_NAN = re.compile(r"\.(?:nan|NaN|NAN)")
 
 
 @dataclass(frozen=True)
@@ -283,24 +275,3 @@ class _Reader:
             key_spans[(*location, key.value)] = key.span
             mapping[key.value] = self.values(value, (*location, key.value), spans, key_spans)
         return mapping
-
-
-def scalar(text: str) -> Any:
-    """What a plain scalar stands for, by YAML 1.2's core schema. Raises `ValueError` for an endless number."""
-    if _NULL.fullmatch(text):
-        return None
-    if _TRUE.fullmatch(text):
-        return True
-    if _FALSE.fullmatch(text):
-        return False
-    if _INT.fullmatch(text) or _PREFIXED.fullmatch(text):
-        if len(text) > LONGEST_NUMBER:
-            raise ValueError(f"a whole number of {len(text)} digits is more than {LONGEST_NUMBER}")
-        return int(text, 10 if _INT.fullmatch(text) else 0)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if found := _INFINITE.fullmatch(text):
-        return float(f"{found[1]}inf")
-    if _NAN.fullmatch(text):
-        return float("nan")
-    return text

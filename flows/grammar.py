@@ -6,120 +6,23 @@ words of Python carry an underscore here (`in_`, `with_`, `from_`, `schema_`).
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.connections.durations import Duration, parse_duration
+from flows.notation import Bound, Cron, Inputs, Items, Keep, Moment, Name, PortText, WhenText
+from flows.notation import SessionTime as SessionTime
+from flows.values import shown
+from tasks.connections.durations import Duration
 from tasks.run import OrderPolicy
-
-NAME = re.compile(r"[a-z][a-z0-9_]*")
-PORT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
-_WHEN = re.compile(rf"(not +)?{PORT.pattern}")
-_SESSION_TIME = re.compile(r"(open|close)(?:\s*([+-])\s*(\S+))?")
 
 
 class Model(BaseModel):
     """A part of a file: unknown keys are errors, and it never changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-@dataclass(frozen=True)
-class SessionTime:
-    """A moment of a trading session: `open + 5m`, `close - 15m`."""
-
-    anchor: Literal["open", "close"]
-    offset: timedelta = timedelta()
-
-
-def _named(pattern: re.Pattern[str], what: str) -> Any:
-    def check(value: Any) -> Any:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise ValueError(f"expected {what}, got {_shown(value)}")
-        return value
-
-    return BeforeValidator(check)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    return f"`{value}`"
-
-
-def _session_time(value: Any) -> Any:
-    if isinstance(value, SessionTime):
-        return value
-    found = _SESSION_TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not found:
-        raise ValueError(f"expected a time of the session such as `open + 5m` or `close - 15m`, got {_shown(value)}")
-    offset = parse_duration(found[3]) if found[3] else timedelta()
-    return SessionTime("open" if found[1] == "open" else "close", -offset if found[2] == "-" else offset)
-
-
-def _cron(value: Any) -> Any:
-    fields = value.split() if isinstance(value, str) else []
-    if len(fields) != 5 or not all(re.fullmatch(r"[\w*/,\-#]+", field) for field in fields):
-        raise ValueError(
-            f"expected five fields, minute hour day month weekday, such as `30 16 * * 1-5`: got {_shown(value)}"
-        )
-    return value
-
-
-def _shape(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "<text>"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return "<number>"
-    if isinstance(value, list):
-        return "<list>"
-    if isinstance(value, (dict, BaseModel)):
-        return "<mapping>"
-    return None
-
-
-def _one_of_shapes(sentence: str) -> Any:
-    return Discriminator(_shape, custom_error_type="shape", custom_error_message=sentence)
-
-
-Name = Annotated[str, _named(NAME, "a name of small letters, digits and `_`")]
-"""Name of a step or a parameter."""
-
-PortText = Annotated[str, _named(PORT, "a step, or `step.field`")]
-"""`step`, or `step.field` where the step's task yields several frames."""
-
-WhenText = Annotated[str, _named(_WHEN, "`step` or `not step`")]
-"""`step`: it has rows; `not step`: it has none."""
-
-AnyList = Annotated[list[Any], Tag("<list>")]
-AnyMapping = Annotated[dict[str, Any], Tag("<mapping>")]
-AnyText = Annotated[str, Tag("<text>")]
-
-Moment = Annotated[SessionTime, BeforeValidator(_session_time)]
-Cron = Annotated[str, BeforeValidator(_cron)]
-
-Inputs = Annotated[
-    Annotated[PortText, Tag("<text>")]
-    | Annotated[list[PortText], Tag("<list>")]
-    | Annotated[dict[str, PortText], Tag("<mapping>")],
-    _one_of_shapes("expected a step, a list of steps, or a mapping from the task's parameters to steps"),
-]
-
-Items = Annotated[
-    AnyText | Annotated[list[dict[str, Any]], Tag("<list>")] | AnyMapping,
-    _one_of_shapes("expected a mapping of lists, a list of mappings, or a `$parameter` that is one"),
-]
 
 
 class RetryKeys(Model):
@@ -135,7 +38,7 @@ def _retry(value: Any) -> Any:
         return {"times": value}
     if isinstance(value, (dict, RetryKeys)):
         return value
-    raise ValueError(f"expected a number of times, or `{{times, delay, backoff}}`, got {_shown(value)}")
+    raise ValueError(f"expected a number of times, or `{{times, delay, backoff}}`, got {shown(value)}")
 
 
 RetryPolicy = Annotated[RetryKeys, BeforeValidator(_retry)]
@@ -190,16 +93,6 @@ class Schedule(Model):
         return self
 
 
-def _bound(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"expected a number, a date or a duration, got {_shown(value)}")
-    return value
-
-
-Bound = Annotated[Any, BeforeValidator(_bound)]
-"""Least or greatest value of a parameter."""
-
-
 class ParameterKeys(Model):
     """`params:` in full."""
 
@@ -214,18 +107,6 @@ class ParameterKeys(Model):
     def required(self) -> bool:
         """Whether it must be given: it has no default."""
         return "default" not in self.model_fields_set
-
-
-def _keep(value: Any) -> Any:
-    if value in ("all", "latest"):
-        return value
-    try:
-        return parse_duration(value)
-    except ValueError:
-        raise ValueError(f"expected `all`, `latest` or a duration such as 5m, got {_shown(value)}") from None
-
-
-Keep = Annotated[Literal["all", "latest"] | timedelta, BeforeValidator(_keep)]
 
 
 def _parameter(value: Any) -> Any:

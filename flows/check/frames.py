@@ -1,4 +1,4 @@
-"""schema-mismatch, untyped-frame: does what a step yields suit the step that takes it?"""
+"""schema-mismatch, untyped-frame, unproven: does what a step yields suit the step that takes it?"""
 
 from __future__ import annotations
 
@@ -112,6 +112,10 @@ def _meet(subject: Subject, piece: Piece, parameter: str, port: Port, location: 
     if met.faults:
         message = f"{piece.what} takes `{parameter}` as {consumer.__name__}, but `{port}` is {producer.__name__}"
         subject.say(location, "schema-mismatch", f"{message}: {'; '.join(met.faults)}")
+    elif met.unproven:
+        checks = ", ".join(f"`{check}`" for check in met.unproven)
+        message = f"{piece.what} takes `{parameter}` as {consumer.__name__}, and {producer.__name__} doesn't promise"
+        subject.say(location, "unproven", f"{message} {checks}", "checked on the frame, as it runs", severity="note")
     return met.unproven
 
 

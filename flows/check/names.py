@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.check.subject import Subject
-from flows.grammar import NAME
+from flows.notation import NAME
 
 RESERVED = ("session", "again")
 """Parameters that every run has."""

@@ -14,6 +14,7 @@ from flows.check import (
     grammar,
     inlined,
     items,
+    modes,
     names,
     parameters,
     wiring,
@@ -62,7 +63,7 @@ def check_file(path: Path | str, catalog: Catalog, desk: Desk | None, pipelines:
         All its diagnostics, sorted, and the plan if none is an error. Nothing is raised for what is in the file.
     """
     path = Path(path)
-    return _check(path, catalog, desk, pipelines or path.parent, (path.stem,))
+    return _check(path, catalog, desk, pipelines or path.parent, {path.stem: None})
 
 
 def render(checked: Checked, color: bool = False) -> str:
@@ -70,7 +71,8 @@ def render(checked: Checked, color: bool = False) -> str:
     return rendered(checked.diagnostics, checked.document.text, color)
 
 
-def _check(path: Path, catalog: Catalog, desk: Desk | None, folder: Path, chain: tuple[str, ...]) -> Checked:
+def _check(path: Path, catalog: Catalog, desk: Desk | None, folder: Path, known: dict[str, Checked | None]) -> Checked:
+    """Check a file, and those that it inlines: `known` has those checked already, None for those under way."""
     document = read(path)
     if not document.readable:
         return Checked(path, document, document.diagnostics, None)
@@ -86,15 +88,17 @@ def _check(path: Path, catalog: Catalog, desk: Desk | None, folder: Path, chain:
     if file.on_failure is not None:
         subject.failure = Piece("on_failure", ("on_failure",), file.on_failure)
 
-    def inline(name: str) -> tuple[Plan | None, int, tuple[str, ...]]:
-        if name in chain:
-            return None, 0, (*chain[chain.index(name) :], name)
-        inner = _check(folder / f"{name}.yaml", catalog, desk, folder, (*chain, name))
-        return inner.plan, len(inner.errors), ()
+    def inline(name: str) -> Plan | None:
+        if name not in known:
+            known[name] = None
+            known[name] = _check(folder / f"{name}.yaml", catalog, desk, folder, known)
+        inner = known[name]
+        return inner.plan if inner else None
 
     names.check(subject)
+    modes.check(subject)
     calls.check(subject)
-    inlined.check(subject, inline)
+    inlined.check(subject, path.stem, inline)
     wiring.check(subject)
     cycles.check(subject)
     frames.check(subject)

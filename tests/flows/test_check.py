@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+import numpy as np
+import pandera.pandas as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ from flows.check.parameters import bind
 from flows.desk import load_desk
 from flows.plan import Condition, Plan, Port, Retry
 from schemas.book import Positions
+from schemas.frame import Category, Frame, Session
 from schemas.market import Contracts, Prices, Quotes, Universe
 from tasks.connections.base import Connection
 from tasks.connections.problems import Problem
@@ -42,6 +45,17 @@ class Sides(NamedTuple):
 
     long: DataFrame[Positions]
     short: DataFrame[Positions]
+
+
+class LooseCloses(Frame):
+    """Closes that may be anything."""
+
+    __key__: ClassVar[tuple[str, ...]] = ("con_id", "session")
+
+    con_id: np.int64 = pa.Field(gt=0)
+    symbol: Category
+    session: Session
+    close: np.float64
 
 
 class TickServer(Connection):
@@ -96,7 +110,8 @@ def tasks() -> Catalog:
     """The project's tasks, and those above."""
     own = (watch_positions, split_positions, ring_bell, describe_contracts, read_ticks, smooth_quotes)
     known = catalog()
-    return Catalog({**known.tasks, **{each.spec.name: each.spec for each in own}}, known.schemas)
+    schemas = {**known.schemas, "LooseCloses": LooseCloses}
+    return Catalog({**known.tasks, **{each.spec.name: each.spec for each in own}}, schemas)
 
 
 @pytest.fixture
@@ -177,7 +192,7 @@ def test_each_code_has_a_section_and_each_section_is_of_a_code():
     modules = [*(ROOT / "flows" / "check").glob("*.py")]
     modules += [ROOT / "flows" / f"{name}.py" for name in ("desk", "shape", "document")]
     said = {code for module in modules for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', module.read_text())}
-    assert {code for code, _ in SECTION.findall(CHECKS.read_text())} == said | {"syntax", "cycle"}
+    assert {code for code, _ in SECTION.findall(CHECKS.read_text())} == said | {"syntax", "cycle", "unproven"}
 
 
 def test_all_mistakes_of_a_file_are_told_at_once_in_the_order_of_the_file(check):
@@ -408,16 +423,35 @@ def test_a_pipeline_can_stand_in_for_a_task(plan, check):
 
 
 def test_pipelines_that_inline_each_other_are_a_cycle_told_in_order(check):
-    result = check(
-        "steps: {a: {pipeline: second}}\noutput: a",
-        second="steps: {a: {pipeline: third}}\noutput: a",
-        third="steps: {a: {pipeline: second}}\noutput: a",
+    files = {
+        "second": "steps: {a: {pipeline: third}}\noutput: a",
+        "third": "steps: {a: {pipeline: trial}}\noutput: a",
+    }
+    (told,) = check("steps: {a: {pipeline: second}}\noutput: a", **files).diagnostics
+    assert (told.code, told.message) == (
+        "cycle",
+        "a pipeline can't inline itself: `trial` → `second` → `third` → `trial`",
     )
-    assert codes(result) == ["broken-pipeline"]
-    inner = check_file(result.path.parent / "third.yaml", catalog(), None)
-    assert codes(inner) == ["broken-pipeline"]
-    two = check("steps: {a: {pipeline: second}}\noutput: a", second="steps: {a: {pipeline: trial}}\noutput: a")
-    assert codes(two) == ["broken-pipeline"]
+    outside = check(
+        "steps: {a: {pipeline: second}}\noutput: a", **{**files, "third": files["third"].replace("trial", "second")}
+    )
+    assert codes(outside) == ["broken-pipeline"]
+
+
+def test_keys_of_a_stream_are_refused_where_there_is_none(check):
+    text = "steps: {positions: {task: read_positions, every: 20s, max_age: 1m}}"
+    assert codes(check(text)) == ["misplaced-key", "misplaced-key"]
+
+
+def test_what_a_schema_does_not_promise_is_noted_and_checked_as_it_runs(plan, check):
+    text = """
+        steps:
+          closes: {task: read_rows, with: {table: closes}, schema: LooseCloses}
+          returns: {task: compute_returns, in: closes}
+    """
+    (note,) = check(text).diagnostics
+    assert (note.code, note.severity) == ("unproven", "note")
+    assert plan(text).step("returns").edges[0].unproven == ("close: greater_than(0)",)
 
 
 def test_every_knot_is_told_once_by_its_shortest_way_round(check):
@@ -529,7 +563,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_file_breaks_the_checker(tasks, tmp_path, data):
     """Tokens of a right file replaced, dropped or doubled: a plan or an error, never a traceback."""

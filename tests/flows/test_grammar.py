@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from flows.document import parse
-from flows.grammar import DeskFile, PipelineFile, SessionTime
+from flows.grammar import DeskFile, PipelineFile
+from flows.notation import SessionTime
 
 DOCUMENTED = {
     "beta_hedge": """
