@@ -21,7 +21,7 @@ def closed_sessions(calendar: str, now: pd.Timestamp, count: int) -> NDArray[np.
     """
     # No exchange has a year of fewer than 230 sessions; two weeks are more than any pause.
     start = now.tz_convert(None).normalize() - int(count * 365 / 230 + 14) * _DAY
-    table = _calendar(calendar, start, now.tz_convert(None).normalize() + 14 * _DAY)
+    table = _calendar(calendar, start, now.tz_convert(None).normalize() + 2 * _DAY)
     closed = table.closes[table.closes <= now]
     if len(closed) < count:
         raise DataProblem(f"The calendar {calendar} has only {len(closed)} sessions up to {now:%Y-%m-%d}, not {count}.")
@@ -32,7 +32,7 @@ def closed_sessions(calendar: str, now: pd.Timestamp, count: int) -> NDArray[np.
 def close_before(calendar: str, now: pd.Timestamp) -> pd.Timestamp:
     """When the session before the latest one that has opened by `now` closed: the time of a quote's `close`."""
     start = now.tz_convert(None).normalize() - 21 * _DAY
-    table = _calendar(calendar, start, now.tz_convert(None).normalize() + 14 * _DAY)
+    table = _calendar(calendar, start, now.tz_convert(None).normalize() + 2 * _DAY)
     opened = int((table.opens <= now).sum())
     moment: pd.Timestamp = table.closes.iloc[opened - 2]
     return moment.as_unit("ns")

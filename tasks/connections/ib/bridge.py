@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tasks.connections.ib.addressee import POSITIONS, request_number
 from tasks.connections.ib.codes import Meaning, failure, meaning
 from tasks.connections.ib.pacing import TokenBucket
 from tasks.connections.ib.requests import FIRST_ID, Request
@@ -19,12 +20,6 @@ log = logging.getLogger("hedgerow.ib")
 
 SIMULATED_FARM = ":simulated"
 """How the simulated gateway names its data farms."""
-
-HOLDS_REQUEST = {1: 2, 2: 2, 4: 2, 17: 1, 45: 2, 46: 2, 52: 2, 57: 2, 58: 2, 81: 1}
-"""Which field of a message names the request it answers, by kind of message."""
-
-CONTRACT_DATA, OPTION_TICK = 10, 21
-POSITION, POSITION_END = 61, 62
 
 
 class Bridge:
@@ -196,7 +191,7 @@ class Bridge:
                 f"{what} could not be sent: {error}.", "Look at the gateway."
             ) from error
 
-    # what the reader's thread calls
+    # From here on: what the reader's thread calls.
 
     def _on_message(self, fields: list[bytes]) -> None:
         request: Request | None = None
@@ -212,16 +207,10 @@ class Bridge:
 
     def _addressee(self, fields: list[bytes]) -> Request | None:
         """The request that a message belongs to; None where to none that is under way."""
-        kind = int(fields[0])
-        if kind in (POSITION, POSITION_END):
+        if int(fields[0]) in POSITIONS:
             return self._positions
-        version = self._client.serverVersion()
-        place = HOLDS_REQUEST.get(kind)
-        if kind == CONTRACT_DATA:
-            place = 1 if version >= 164 else 2
-        elif kind == OPTION_TICK:
-            place = 1 if version >= 156 else 2
-        return None if place is None else self._open.get(int(fields[place]))
+        number = request_number(fields, self._client.serverVersion())
+        return None if number is None else self._open.get(number)
 
     def _on_closed(self, problem: Problem | None) -> None:
         if self._problem is None:
@@ -242,8 +231,6 @@ class Bridge:
             request.complete(type(problem)(f"{request.what}: {problem.reason}", problem.instruction))
         self._started.set()
         self._time_told.set()
-
-    # what the receiver calls
 
     def row(self, request: int | None, row: Any) -> None:
         """A row of a request; None: of the positions under way."""

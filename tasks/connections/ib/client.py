@@ -27,6 +27,8 @@ from tasks.connections.ib.framing import CHUNK, FrameBuffer, Transport
 from tasks.connections.problems import ConnectionProblem, Problem
 
 FAREWELL = 1.0
+"""Seconds to wait for the reader when a connection is closed."""
+
 NEWEST = 178
 """Newest server version to speak; from 201 on the encoding is another one."""
 

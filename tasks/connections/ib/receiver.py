@@ -5,7 +5,7 @@ Imports `ibapi`: import this module only when a connection is opened.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from ibapi.wrapper import EWrapper
@@ -76,8 +76,7 @@ class Receiver(EWrapper):  # type: ignore[misc]  # ibapi ships no types
         self._sink.end(reqId)
 
     def historicalData(self, reqId: int, bar: Any) -> None:  # noqa: N802, N803
-        day = str(bar.date)
-        session = date(int(day[:4]), int(day[4:6]), int(day[6:8]))
+        session = _session(str(bar.date))
         prices = (number(bar.open), number(bar.high), number(bar.low), number(bar.close))
         self._sink.row(reqId, DailyBar(session, *prices, number(bar.volume)))
 
@@ -98,3 +97,10 @@ class Receiver(EWrapper):  # type: ignore[misc]  # ibapi ships no types
 
     def tickSnapshotEnd(self, reqId: int) -> None:  # noqa: N802, N803
         self._sink.end(reqId)
+
+
+def _session(text: str) -> date:
+    """A daily bar's date: `yyyymmdd`, or else seconds since 1970."""
+    if len(text) == 8:
+        return datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC).date()
+    return datetime.fromtimestamp(int(text), UTC).date()

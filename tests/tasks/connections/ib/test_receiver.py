@@ -6,6 +6,7 @@ import math
 from datetime import date
 from typing import Any
 
+from tasks.connections.ib.addressee import request_number
 from tasks.connections.ib.client import Client
 from tasks.connections.ib.contracts import Contract, ContractDetails, DailyBar, Position
 from tasks.connections.ib.receiver import Receiver
@@ -99,6 +100,22 @@ def test_daily_bars() -> None:
         (1000002, DailyBar(date(2022, 12, 28), 129.6, 131.0, 125.8, 125.92, 610000.0)),
         (1000002, "end"),
     ]
+
+
+def test_a_daily_bar_dated_in_seconds_is_of_the_same_session() -> None:
+    (bar, _) = read("17|7|||1|1672185600|131.4|131.5|128.7|129.652|680000|130.3|5600|")
+    assert bar[1].session == date(2022, 12, 28)
+
+
+def test_which_request_a_message_answers() -> None:
+    def number(frame: str, version: int = 157) -> int | None:
+        return request_number(frame.replace("|", "\0").encode().split(b"\0")[:-1], version)
+
+    assert number("10|8|7|AAPL|") == number("10|7|AAPL|", version=178) == 7
+    assert number("17|7|20221227|") == number("4|2|7|200|unknown|") == number("57|1|7|") == 7
+    assert number("21|7|13|") == 7
+    assert number("4|2|-1|2104|OK|") == -1
+    assert number("15|1|DU1|") is None
 
 
 def test_ticks_of_a_snapshot() -> None:
