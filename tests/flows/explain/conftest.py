@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,13 +73,14 @@ def quotes() -> pd.DataFrame:
     return frame_of("Quotes", {**contracts(con_ids), **market, "market_data": "simulated", "time": NOW})
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path) as opened:
+@pytest.fixture(scope="session")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    """One for all tests here, as a desk has one: each test has runs of its own beside the hedge's."""
+    with Journal(tmp_path_factory.mktemp("data")) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def begin(journal: Journal) -> Callable[..., None]:
     """Begins a run of a pipeline."""
 
@@ -91,7 +91,7 @@ def begin(journal: Journal) -> Callable[..., None]:
     return begun
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record(journal: Journal) -> Recorder:
     """Journals a step that completed with a frame."""
 
@@ -118,7 +118,7 @@ def record(journal: Journal) -> Recorder:
     return recorded
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hedge_run(begin: Callable[..., None], record: Recorder) -> str:
     """A run of the hedge, in the journal; its id."""
     run = "5eed"

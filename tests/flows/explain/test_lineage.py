@@ -190,11 +190,11 @@ def test_a_stored_frame_that_no_run_wrote_says_so(
     begin: Callable[..., None], record: Recorder, tmp_path: Path, journal: Journal
 ) -> None:
     with FrameStore("frames", FrameStore.Settings(), tmp_path) as store:
-        store.write("risk", "betas", pd.DataFrame({"con_id": [AAPL]}), {})
-        begin("1ive")
-        record("1ive", "betas", read_frame(store, "risk", "betas"), "")
-    told = explain(journal, "1ive", "betas", None)
-    assert told.root.remark == "risk/betas version 0 of `frames`, which no run in this journal wrote"
+        store.write("bought", "betas", pd.DataFrame({"con_id": [AAPL]}), {})
+        begin("theirs")
+        record("theirs", "betas", read_frame(store, "bought", "betas"), "")
+    told = explain(journal, "theirs", "betas", None)
+    assert told.root.remark == "bought/betas version 0 of `frames`, which no run in this journal wrote"
 
 
 def test_yesterday_s_output_leads_into_yesterday_s_run(
