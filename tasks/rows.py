@@ -19,7 +19,7 @@ S = TypeVar("S", bound=Frame)
 
 @task(effect=True)
 def write_rows(
-    rows: DataFrame[S], database: Database, run: Run, table: str, key: list[str] | None = None
+    rows: DataFrame[S], database: Database, run: Run, table: str, unique: list[str] | None = None
 ) -> DataFrame[RowWrites]:
     """Write rows to a table, which is made at the first write.
 
@@ -31,7 +31,7 @@ def write_rows(
     ----------
     table
         Small letters, digits and `_`.
-    key
+    unique
         Columns that name a row whoever writes it, such as an execution's id: a later row takes the
         place of an earlier one of the same key.
 
@@ -49,7 +49,7 @@ def write_rows(
     Problem
         The database can't be written.
     """
-    database.replace(table, rows, session=run.session, effect=run.key or run.id, run=run.id, key=key or [])
+    database.replace(table, rows, session=run.session, effect=run.key or run.id, run=run.id, key=unique or [])
     receipt = pd.DataFrame({"table": pd.Series([table], dtype=object), "rows": [len(rows)]})
     return cast("DataFrame[RowWrites]", receipt)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from flows.document import parse
 from flows.explain.evidence import Evidence, Explanation, Rows
 from flows.explain.selection import Wanted, choose, narrowed, unknown_column
-from flows.journal import FrameRef, Journal, RunRecord, StepRecord
+from flows.journal import FrameRef, Journal, Producer, RunRecord, StepRecord
 from schemas.audit import Alerts, FrameWrites, RowWrites
 from schemas.frame import Frame
 from tasks.connections.problems import Problem
@@ -111,6 +111,10 @@ class _Walk:
 
     def _with_inputs(self, evidence: Evidence, wanted: Wanted, origin: FrameRef | None) -> Evidence:
         step = evidence.step
+        if (doer := self._doer(step)) is not None:
+            # What this run gave the step had no effect: the recorded result came from the inputs of that run.
+            done = self.step(doer.run, doer.step, None, "done by", wanted)
+            return replace(evidence, inputs=(done,))
         columns = {name for given in step.inputs if given.frame for name in self._columns(given.frame)}
         wanted = replace(wanted, inherited=wanted.inherited | columns)
         inputs = [
@@ -128,6 +132,14 @@ class _Walk:
             return replace(evidence, inputs=tuple(inputs), remark=f"{said}, which no run in this journal wrote")
         inputs.append(self.step(writer.run, writer.step, None, "written by", wanted, through=True))
         return replace(evidence, inputs=tuple(inputs), remark=f"{said}, written by run {writer.run}")
+
+    def _doer(self, step: StepRecord) -> Producer | None:
+        """The step of an earlier run that had the effect whose result this one only repeats."""
+        key = step.arguments.get("key")
+        done = self.journal.effect(key) if isinstance(key, str) else None
+        if done is None or done["run"] == step.run:
+            return None
+        return Producer(done["run"], done["step"])
 
     def _chosen(self, output: str | None, ref: FrameRef, wanted: Wanted) -> tuple[Rows, Wanted]:
         model = self.schemas.get(ref.schema)

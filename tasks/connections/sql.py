@@ -159,7 +159,8 @@ class Database(base.Connection):
         told = sqlalchemy.select(catalog.c["column"]).where(catalog.c["table"] == table, catalog.c["in_key"])
         if set(connection.execute(told).scalars()) != set(key):
             raise DataProblem(
-                f"Table `{table}` was begun with another key.", "Give the same `key:`, or write to another table."
+                f"Table `{table}` was begun with other columns as its key.",
+                "Give the same columns, or write to another table.",
             )
         if differences := _differences(known, kinds):
             raise DataProblem(

@@ -49,3 +49,11 @@ def test_the_same_slot_again_replaces_its_row(database: Database, hedges: Callab
     write_rows(hedges({"con_id": 756733, "price": 378.0, "quantity": -12.0}), database, run(session, "slot"), "hedges")
     write_rows(hedges({"con_id": 756733, "price": 378.0, "quantity": -13.0}), database, run(session, "slot"), "hedges")
     assert read_rows(database, "hedges", session)["quantity"].tolist() == [-13.0]
+
+
+def test_executions_are_kept_once_whoever_reads_them(database: Database) -> None:
+    fills = pd.DataFrame({"exec_id": ["0001", "0002"], "quantity": [100.0, 50.0]})
+    corrected = pd.DataFrame({"exec_id": ["0002"], "quantity": [60.0]})
+    write_rows(fills, database, run(date(2022, 12, 27), "m"), "executions", unique=["exec_id"])
+    write_rows(corrected, database, run(date(2022, 12, 28), "t"), "executions", unique=["exec_id"])
+    assert read_rows(database, "executions")["quantity"].tolist() == [100.0, 60.0]

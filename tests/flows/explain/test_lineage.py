@@ -197,6 +197,33 @@ def test_a_stored_frame_that_no_run_wrote_says_so(
     assert told.root.remark == "bought/betas version 0 of `frames`, which no run in this journal wrote"
 
 
+def test_a_repeated_effect_leads_to_the_run_that_had_it(
+    begin: Callable[..., None], journal: Journal, record: Recorder
+) -> None:
+    """The order was sized by the first run's hedge, whatever the second run would have sized."""
+    order = pd.DataFrame({"con_id": [SPY], "quantity": [12.0]})
+    for run, quantity in (("sent", 12.0), ("repeated", 99.0)):
+        begin(run)
+        record(run, "hedge", pd.DataFrame({"con_id": [SPY], "quantity": [quantity]}), "")
+        journal.begin_step(
+            run=run,
+            step="orders",
+            task="place_orders",
+            item=None,
+            source_hash="",
+            arguments={"key": "slot"},
+            inputs={"intents": ("hedge", None)},
+        )
+        outputs = {None: journal.put_frame(order, "")}
+        if run == "sent":
+            journal.intend("slot", run, "orders")
+        journal.done("slot", outputs)
+        journal.end_step(run, "orders", "completed", seconds=0.0, attempts=1, outputs=outputs)
+    told = explain(journal, "repeated", "orders", None)
+    assert [given.parameter for given in told.root.inputs] == ["done by"]
+    assert frame(at(told, "done by", "intents"))["quantity"].tolist() == [12.0]
+
+
 def test_yesterday_s_output_leads_into_yesterday_s_run(
     begin: Callable[..., None], record: Recorder, journal: Journal
 ) -> None:

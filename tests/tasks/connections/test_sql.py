@@ -113,7 +113,7 @@ def test_two_rows_of_one_key_are_refused_and_nothing_is_written(database: Databa
 
 def test_a_table_keeps_its_key(database: Database, fills: pd.DataFrame) -> None:
     write(database, fills, key=["exec_id"])
-    with pytest.raises(DataProblem, match="begun with another key"):
+    with pytest.raises(DataProblem, match="begun with other columns as its key"):
         write(database, fills)
     with pytest.raises(DataProblem, match="key `execution` is no column"):
         write(database, fills, key=["execution"])
