@@ -64,6 +64,15 @@ def test_one_row_a_contract_with_mid_price_marked_simulated(read: Read) -> None:
     assert option["price"] < 10 < quotes["AAPL STK"]["price"]
 
 
+def test_a_contract_in_two_accounts_is_one_quote(tmp_path: Path) -> None:
+    book = [Holding("DU1", AAPL, 1, 1.0), Holding("DU2", AAPL, 2, 1.0)]
+    with SimulatedGateway(book=book) as server, Broker("g", Settings(port=server.port), tmp_path) as broker:
+        run = Run("r", "p", date(2022, 12, 28), clock=server.clock)
+        frame = read_quotes(read_positions(broker), broker, run)
+        Quotes.validate(frame)
+        assert frame["con_id"].tolist() == [265598]
+
+
 def test_a_benchmark_that_is_held_is_asked_for_once(read: Read) -> None:
     assert len(read(SPY, benchmark="SPY")) == 1
 

@@ -21,13 +21,17 @@ log = logging.getLogger("hedgerow.ib")
 SIMULATED_FARM = ":simulated"
 """How the simulated gateway names its data farms."""
 
+TICK_SIZE = b"2"
+"""Kind of a message that nobody asked for: old clients can't read the fractions that it may hold."""
+
 
 class Bridge:
     """Sends requests, and completes them as their answers come in.
 
     Every request has an id of its own and a time to be answered in. A message that can't be read
-    fails the request that it names and nothing else. When the connection ends, everything under
-    way fails with `ConnectionProblem`; a new bridge has to be made for another try.
+    fails the request that it names and nothing else, and a size of a quote not even that. When the
+    connection ends, everything under way fails with `ConnectionProblem`; a new bridge has to be
+    made for another try.
 
     Parameters
     ----------
@@ -202,7 +206,7 @@ class Bridge:
             self._client.dispatch(fields)
         except Exception as error:
             log.warning("unreadable message %r: %s", b"|".join(fields)[:300], error)
-            if request is not None:
+            if request is not None and fields[0] != TICK_SIZE:
                 request.complete(DataProblem(f"{request.what}: the broker's answer can't be read ({error})."))
 
     def _addressee(self, fields: list[bytes]) -> Request | None:

@@ -269,7 +269,9 @@ class Broker(Connection):
     def _routed(self, contracts: Sequence[Contract]) -> dict[int, Contract | DataProblem]:
         """Each contract once, with an exchange; its own where the broker doesn't route the type."""
         routed: dict[int, Contract | DataProblem] = {}
-        for contract in {contract.con_id: contract for contract in contracts}.values():
+        for contract in contracts:
+            if contract.con_id in routed:
+                continue
             exchange = ROUTES.get(contract.security_type, "SMART")
             try:
                 if contract.security_type in NOT_ROUTED:

@@ -10,6 +10,7 @@ known to differ, for 10.x with the text encoding.
 from __future__ import annotations
 
 import inspect
+import logging
 import socket
 import threading
 import time
@@ -28,6 +29,8 @@ from tasks.connections.problems import ConnectionProblem, Problem
 
 FAREWELL = 1.0
 """Seconds to wait for the reader when a connection is closed."""
+
+logging.getLogger("ibapi").setLevel(logging.WARNING)  # it tells of every message, twice
 
 NEWEST = 178
 """Newest server version to speak; from 201 on the encoding is another one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,7 @@ INSTALL = "Install it with `pip install ibapi`."
 
 
 def check_package() -> None:
-    """Raise `Refused` unless exactly one distribution provides `ibapi`.
+    """Raise `Refused` unless exactly one distribution provides `ibapi`, and it can be imported.
 
     Its redistributions (`nautilus-ibapi`, `ibapi-latest`, …) install into the same folder and
     overwrite each other: a mixture of two fails at its first import, or later and worse.
@@ -25,6 +26,13 @@ def check_package() -> None:
             f"More than one distribution provides `ibapi`: {', '.join(found)}. They overwrite each other's files.",
             f"Uninstall all of them (`pip uninstall {' '.join(found)}`), then install one.",
         )
+    try:
+        import_module("ibapi.client")
+    except Exception as error:
+        raise Refused(
+            f"The broker's client `ibapi` is broken: {type(error).__name__}: {error}.",
+            "Its folder may hold files of several versions: uninstall it, delete what is left, and install it again.",
+        ) from error
 
 
 def providers(folder: Path) -> list[str]:

@@ -123,6 +123,17 @@ def test_days_are_trading_days(speak: Callable[..., Speaker]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("duration", "first", "bars"),
+    [("2 W", "20221215", 9), ("1 M", "20221129", 21), ("365 D", "20210720", 365)],
+)
+def test_weeks_and_months_are_the_calendars(
+    speak: Callable[..., Speaker], duration: str, first: str, bars: int
+) -> None:
+    answer = speak().start().history(7, SPY_QUERY, "", duration, "TRADES")
+    assert (answer[4], answer[5], answer[-8]) == (str(bars), first, "20221228")
+
+
+@pytest.mark.parametrize(
     ("contract", "end", "duration", "shown", "code", "said"),
     [
         (SPY_QUERY, "20221220-21:00:00", "5 D", "ADJUSTED_LAST", "321", "End Date/Time is not supported"),
