@@ -21,12 +21,12 @@ from flows.journal import Producer
 from flows.outcome import Outcome
 from flows.patience import in_time
 from flows.plan import Condition, Port
-from flows.validate import FrameBroken, projected, validated
 from flows.values import Unfit, convert
 from tasks.connections.problems import DataProblem, Problem, Refused
 from tasks.connections.scope import Deadline, Message, Scope, entered
 from tasks.declare import TaskSpec
 from tasks.run import OrderPolicy, Run
+from tasks.validate import FrameBroken, projected, validated
 
 # Programming and data errors give the same again; anything else may be the world's, and pass.
 _PERMANENT = (

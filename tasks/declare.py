@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, update_wrapper
+from functools import cached_property, update_wrapper, wraps
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, Union, overload
 
 import pandas as pd
@@ -23,6 +23,7 @@ from pandera.typing import DataFrame
 from schemas.frame import Frame
 from tasks.connections.base import Connection
 from tasks.run import OrderPolicy, Run
+from tasks.validate import FrameBroken, projected, validated
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,11 +119,15 @@ class Task(Generic[P, R]):
 
     @cached_property
     def prefect(self) -> Any:
-        """The function as a Prefect task that neither caches nor persists: frames are kept by the journal."""
+        """The function as a Prefect task, for flows written by hand.
+
+        It validates what it is given and what it returns, as a pipeline does, and neither caches
+        nor persists: hashing a large frame costs more than most tasks.
+        """
         import prefect
         from prefect.cache_policies import NO_CACHE
 
-        return prefect.task(cache_policy=NO_CACHE, persist_result=False)(self.function)
+        return prefect.task(cache_policy=NO_CACHE, persist_result=False)(validating(self.function, self.spec))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if _in_prefect_flow():
@@ -176,6 +181,33 @@ def task(
 def source(function: Callable[P, R]) -> Task[P, R]:
     """Declare a source: a stream of rows, for `stream:` only."""
     return Task(function, "source")
+
+
+def validating(function: Callable[P, R], spec: TaskSpec) -> Callable[P, R]:
+    """The function with its frames held against their schemas: inputs projected, outputs strict.
+
+    Raises `FrameBroken` naming the task, the schema, the check and the failing rows.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = signature.bind(*args, **kwargs)
+        for name, frame in spec.frames.items():
+            given = bound.arguments.get(name)
+            if given is None and frame.optional:
+                continue
+            where = f"task `{spec.name}`: input `{name}`"
+            if not isinstance(given, pd.DataFrame):
+                raise FrameBroken(f"{where} is {type(given).__name__}, not a frame.")
+            bound.arguments[name] = validated(projected(given, frame.schema), frame.schema, where)
+        result = function(*bound.args, **bound.kwargs)
+        for field_name, output in spec.outputs.items():
+            made = result if field_name is None else getattr(result, field_name)
+            validated(made, output.schema, f"task `{spec.name}`")
+        return result
+
+    return call
 
 
 def _in_prefect_flow() -> bool:

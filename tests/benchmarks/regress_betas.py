@@ -21,10 +21,10 @@ from sklearn.linear_model import LinearRegression
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from flows.validate import validated
 from schemas.market import Returns
 from schemas.risk import Betas
 from tasks.betas import regress_betas
+from tasks.validate import validated
 
 BENCHMARK = "C00000"
 WANTED = 40.0

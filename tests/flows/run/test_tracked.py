@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from datetime import timedelta
 
+import numpy as np
+import pandas as pd
 import pytest
+from pandera.typing import DataFrame
 
+from schemas.market import Prices
 from tasks.connections.problems import ConnectionProblem
+from tasks.validate import FrameBroken
 
 TEXT = """
 description: Tracked.
@@ -22,21 +25,6 @@ steps:
   blocked: {task: compute_some, in: bad}
   many: {task: one_contract, each: {con_id: [1, 2]}}
 """
-
-
-@pytest.fixture
-def tracked(prefect_api, monkeypatch):
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
-    with temporary_settings({PREFECT_API_URL: prefect_api}):
-        yield lambda path, body: _post(f"{prefect_api}/{path}/filter", body)
-
-
-def _post(url: str, body: dict) -> list[dict]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server on loopback
-        return json.load(answer)
 
 
 def test_a_flow_run_named_as_the_pipeline_with_a_task_run_a_step(project, world, tracked):
@@ -114,3 +102,48 @@ def test_a_cron_schedule_gets_its_runs_with_these_versions(tracked, tmp_path):
         assert time.monotonic() < until, "the server's scheduler made no runs of a cron schedule"
         time.sleep(0.5)
     assert runs[0]["state_type"] == "SCHEDULED"
+
+
+def test_the_shipped_tasks_serve_in_a_flow_written_by_hand_with_validation_on(tracked):
+    """As the README shows it."""
+    from prefect import flow
+    from prefect.context import TaskRunContext
+
+    from tasks.betas import regress_betas
+    from tasks.declare import task as declare
+    from tasks.returns import compute_returns
+
+    seen = []
+
+    @declare
+    def spoil(prices: DataFrame[Prices], by: float) -> DataFrame[Prices]:
+        """Multiply."""
+        seen.append(TaskRunContext.get() is not None)
+        return prices.assign(close=prices["close"] * by)
+
+    @flow
+    def by_hand(by: float) -> pd.DataFrame:
+        prices = spoil(closes(), by)
+        returns = compute_returns.submit(prices)
+        return regress_betas.submit(returns, benchmark="SPY", minimum=3).result()
+
+    betas = by_hand(2.0)
+    assert betas.set_index("symbol")["beta"].to_dict() == pytest.approx({"SPY": 1.0, "TWO": 2.0})
+    with pytest.raises(FrameBroken, match=r"task `spoil` broke schema Prices"):
+        by_hand(-1.0)
+    assert seen == [True, True]
+
+
+def closes() -> pd.DataFrame:
+    """A benchmark and a contract whose every return is twice the benchmark's."""
+    sessions = pd.to_datetime(["2022-12-20", "2022-12-21", "2022-12-22", "2022-12-23", "2022-12-27"])
+    moves = np.array([0.01, -0.02, 0.015, 0.005])
+    close = np.concatenate([np.cumprod([100.0, *(1 + moves)]), np.cumprod([50.0, *(1 + 2 * moves)])])
+    return pd.DataFrame(
+        {
+            "con_id": np.repeat(np.array([1, 2], dtype=np.int64), 5),
+            "symbol": pd.Categorical(["SPY"] * 5 + ["TWO"] * 5),
+            "session": np.tile(sessions.to_numpy().astype("datetime64[ns]"), 2),
+            "close": close,
+        }
+    )

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flows.validate import FrameBroken, projected, validated
 from schemas.book import Positions
 from schemas.frame import empty
 from schemas.market import Prices, Universe
+from tasks.validate import FrameBroken, projected, validated
 
 
 @pytest.fixture
