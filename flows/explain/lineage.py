@@ -97,7 +97,7 @@ class _Walk:
         for output, ref in step.outputs.items():
             if field is not None and output != field:
                 continue
-            chosen, further_here = self._chosen(output, ref, wanted)
+            chosen, further_here = self._chosen(output, ref, Wanted() if through else wanted)
             rows.append(chosen)
             if (len(rows) == 1 or further.rows is wanted.rows) and not through:
                 further = further_here

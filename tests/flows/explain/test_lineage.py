@@ -182,6 +182,7 @@ def test_a_stored_frame_leads_to_the_run_that_wrote_it(
     told = explain(journal, "1ive", "betas", {"con_id": str(AAPL)})
     assert told.root.remark == "risk/betas version 0 of `frames`, written by run 5eed"
     assert at(told, "written by").run.id == hedge_run
+    assert frame(at(told, "written by"))["symbol"].tolist() == ["betas"]
     assert frame(at(told, "written by", "frame"))["con_id"].tolist() == [AAPL]
     assert set(frame(at(told, "written by", "frame", "returns"))["con_id"]) == {AAPL, SPY}
 
