@@ -111,7 +111,13 @@ def _has_rows(condition: Condition, upstream: Mapping[str, Outcome]) -> bool:
 def _journal_unrun(node: Node, outcome: Outcome, context: RunContext) -> None:
     task = node.step.task.name if node.step.task else "gather"
     context.journal.begin_step(
-        run=context.id, step=node.name, task=task, item=node.item, source_hash="", arguments={}, inputs={}
+        run=context.id,
+        step=node.name,
+        task=task,
+        item=node.item,
+        source_hash="",
+        arguments=node.arguments,
+        inputs={parameter: (port.step, port.field) for parameter, port in node.inputs.items()},
     )
     context.journal.end_step(
         context.id, node.name, outcome.status, seconds=0.0, attempts=0, error=outcome.reason, outputs={}, notes=()

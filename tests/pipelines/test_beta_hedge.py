@@ -163,6 +163,15 @@ def test_a_benchmark_that_the_broker_does_not_know_fails_in_a_sentence(hedgerow)
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_failed_run_explains_from_its_output_back_to_what_failed(hedgerow):
+    assert hedgerow("run", "beta_hedge", "-p", "benchmark=SPYY").returncode == 1
+    told = hedgerow.json("explain", "beta_hedge")
+    steps = {step["step"]: step for step in _all_steps(told["step"])}
+    assert steps["hedge"]["status"] == steps["exposure"]["status"] == "blocked"
+    assert steps["quotes"]["status"] == "failed"
+    assert any("No security definition" in message["payload"] for message in steps["quotes"]["messages"])
+
+
 def _no_patience(text: str) -> str:
     return text.replace("retry: 2,", "retry: 0,").replace("retry: {times: 4, delay: 15s, backoff: 2}", "retry: 0")
 
