@@ -497,7 +497,7 @@ def test_what_a_schema_does_not_promise_is_noted_and_checked_as_it_runs(plan, ch
 def test_every_knot_is_told_once_by_its_shortest_way_round(check):
     result = check("""
         steps:
-          a: {task: read_positions, after: [c]}
+          a: {task: read_positions, after: [c, d]}
           b: {task: read_positions, after: [a]}
           c: {task: read_positions, after: [b, a]}
           d: {task: read_positions, after: [d]}
