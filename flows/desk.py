@@ -245,7 +245,10 @@ class _Loader:
             if spec is not None:
                 self.diagnostics += spec.check()
                 connections[name] = spec
-        return Desk(keys.name, root, root / keys.data, connections, keys.orders, profile)
+        data = root / keys.data
+        if profile is not None and "data" not in override:
+            data /= profile  # the journal of a paper desk must not be taken for that of a live one
+        return Desk(keys.name, root, data, connections, keys.orders, profile)
 
     def _connection(self, name: str, given: dict[str, Any], places: dict[str, Location]) -> ConnectionSpec | None:
         if "kind" not in given:

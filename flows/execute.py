@@ -157,7 +157,7 @@ class _Attempt:
             task=task.name if task else "gather",
             item=node.item,
             source_hash=digest(task.source) if task else "",
-            arguments={**node.arguments, **({"key": key} if key else {})},
+            arguments={**node.arguments, **({"$key": key} if key else {})},
             inputs=self._journalled_inputs(),
         )
         try:

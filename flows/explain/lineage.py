@@ -135,7 +135,7 @@ class _Walk:
 
     def _doer(self, step: StepRecord) -> Producer | None:
         """The step of an earlier run that had the effect whose result this one only repeats."""
-        key = step.arguments.get("key")
+        key = step.arguments.get("$key")
         done = self.journal.effect(key) if isinstance(key, str) else None
         if done is None or done["run"] == step.run:
             return None

@@ -45,7 +45,7 @@ def _headline(evidence: Evidence, below: Evidence | None) -> Any:
     if evidence.parameter is not None:
         text.append(f"{evidence.parameter} ← ", style="dim")
     text.append(step.step, style="bold cyan")
-    given = ", ".join(f"{name}: {json.dumps(value)}" for name, value in step.arguments.items() if name != "key")
+    given = ", ".join(f"{name}: {json.dumps(value)}" for name, value in step.arguments.items() if name != "$key")
     text.append(f"  {step.task}" + (f"({given})" if given else ""))
     if below is None or below.run.id != run.id:
         text.append(f"  run {run.id} of {run.pipeline}, session {run.session}", style="dim")

@@ -103,6 +103,10 @@ def test_a_profile_overrides_connections_and_orders_key_by_key_and_the_rest_whol
     assert desk.profile == "paper"
 
 
+def test_a_profile_keeps_its_data_apart_so_that_no_run_takes_another_desks_frames(load, tmp_path):
+    assert load(FILE.replace("    data: /var/paper\n", ""), "paper").data == tmp_path / ".hedgerow" / "paper"
+
+
 def test_a_profile_that_changes_the_kind_starts_anew(load):
     desk = load(FILE.replace("simulated: false, port: $env.WIRE_PORT, login: $secret.wire", "kind: notify"), "paper")
     assert desk.connections["gateway"].kind == "notify"

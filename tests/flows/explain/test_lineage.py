@@ -212,7 +212,7 @@ def test_a_repeated_effect_leads_to_the_run_that_had_it(
             task="place_orders",
             item=None,
             source_hash="",
-            arguments={"key": "slot"},
+            arguments={"$key": "slot"},
             inputs={"intents": ("hedge", None)},
         )
         outputs = {None: journal.put_frame(order, "")}
