@@ -13,8 +13,10 @@ def check(subject: Subject) -> None:
     needing = [(piece, piece.task) for piece in subject.every() if piece.task is not None and piece.task.connections]
     if subject.desk is None:
         if needing:
-            message = "its connections weren't checked: there is no desk file"
-            subject.say_at_key(needing[0][0].location, "no-desk", message, "add pipelines/_desk.yaml", severity="note")
+            message = "connections weren't checked: there is no desk to check them against"
+            subject.say_at_key(
+                needing[0][0].location, "no-desk", message, "the desk is pipelines/_desk.yaml", severity="note"
+            )
         return
     for piece, task in needing:
         for parameter, cls in task.connections.items():

@@ -102,7 +102,7 @@ def bind(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in plan.parameters:
             hint = close_to(name, plan.parameters, "its parameters are") or "it has none"
-            problems.append(f"{plan.name} has no parameter `{name}`: {hint}.")
+            problems.append(f"{plan.name} has no parameter `{name}`: {hint}{'' if hint.endswith('?') else '.'}")
             continue
         try:
             values[name] = _read(value, plan.parameters[name].annotation)
