@@ -81,6 +81,21 @@ def run(
     )
 
 
+@main.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Of a Prefect server on this machine, started if there is none. Default: the configured API, else 4200.",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=8, show_default=True, help="Runs under way at once.")
+@_desk
+def up(port: int | None, limit: int, desk: str | None) -> None:
+    """Serve all pipelines: run them on their schedules, and from Prefect's UI, until Ctrl-C."""
+    from flows.commands.up import serve_pipelines
+
+    sys.exit(serve_pipelines(port, limit, desk))
+
+
 @main.command(name="list")
 def list_() -> None:
     """List the pipelines."""

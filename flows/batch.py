@@ -22,13 +22,15 @@ from flows.execute import describe
 from flows.graph import Node, unroll
 from flows.idempotency import check_past
 from flows.journal import Journal
+from flows.occasion import Occasion
 from flows.outcome import Outcome
 from flows.plan import Plan
-from flows.sessions import DEFAULT, require_session, session_at
+from flows.runnable import require_runnable
 from flows.watch import Silent, Watcher
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
 
+BY_HAND = Occasion()
 VERSIONS = ("hedgerow", "prefect", "ibapi", "arcticdb", "pandas", "numpy", "pandera")
 
 
@@ -64,7 +66,7 @@ def run_batch(
     *,
     session: date | None = None,
     again: int = 0,
-    trigger: str = "command",
+    occasion: Occasion = BY_HAND,
     untracked: bool = False,
     watcher: Watcher | None = None,
 ) -> Finished:
@@ -79,9 +81,12 @@ def run_batch(
     parameters
         Bound and validated values of the plan's parameters.
     session
-        The trading session; by default the one that the desk's clock is in. A past one never acts.
+        The trading session; by default that of the occasion, or the one that the desk's clock is in.
+        A past one never acts.
     again
         Repeat effects that this session has had already: the how many-th time.
+    occasion
+        Why it runs: by hand, or as a slot of its schedule; and the flow run that it is the body of.
     untracked
         Run on threads of this process even where a Prefect API is configured.
 
@@ -91,13 +96,9 @@ def run_batch(
         The run could not begin: another is under way, no such session, the Prefect API is away.
         A step that fails raises nothing: it is in the outcomes.
     """
-    if plan.file.stream:
-        raise Refused(
-            f"{plan.path.name} has a `stream:`, and this version has no runner for streams.",
-            "Run a pipeline without one.",
-        )
+    require_runnable(plan)
     api = None if untracked else prefect_api.configured()
-    if api is not None:
+    if api is not None and occasion.flow_run is None:
         prefect_api.require_reachable(api)
     pd.options.mode.copy_on_write = True
     connections = OpenConnections(desk)
@@ -105,32 +106,24 @@ def run_batch(
         try:
             with _alone(plan, desk):
                 clock = connections.clock()
-                name = _calendar(plan)
-                today = session_at(clock.now(), name)
-                chosen = today if session is None else require_session(session, name)
-                if chosen > today:
-                    raise Refused(f"Session {chosen} has not begun: it is {today} by the desk's clock.")
+                place = occasion.place(plan.file.schedule, session, clock)
                 context = RunContext(
                     id=uuid.uuid4().hex[:12],
                     plan=plan,
                     desk=desk,
                     parameters=parameters,
-                    session=chosen,
+                    session=place.session,
                     clock=clock,
                     connections=connections,
                     journal=journal,
-                    past=chosen < today,
+                    past=place.past,
+                    slot=place.slot,
                     again=again,
                     watcher=watcher or Silent(),
                 )
-                return _journalled(context, trigger, api)
+                return _journalled(context, occasion, api)
         finally:
             connections.close()
-
-
-def _calendar(plan: Plan) -> str:
-    schedule = plan.file.schedule
-    return getattr(schedule, "calendar", None) or DEFAULT
 
 
 @contextmanager
@@ -157,7 +150,7 @@ def _alone(plan: Plan, desk: Desk) -> Iterator[None]:
         lock.release()
 
 
-def _journalled(context: RunContext, trigger: str, api: str | None) -> Finished:
+def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Finished:
     begun = time.perf_counter()
     nodes = unroll(context.plan, context.names)
     check_past(nodes, context)
@@ -170,7 +163,7 @@ def _journalled(context: RunContext, trigger: str, api: str | None) -> Finished:
         session=context.session,
         slot=context.slot,
         clock=f"{type(context.clock).__name__} {context.clock.now().isoformat()}",
-        trigger=trigger,
+        trigger=occasion.trigger,
         started=WallClock().now(),
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
     )
@@ -179,6 +172,8 @@ def _journalled(context: RunContext, trigger: str, api: str | None) -> Finished:
     try:
         if api is None:
             outcomes: Mapping[str, Outcome] = threads.run_nodes(nodes, context)
+        elif occasion.flow_run is not None:
+            outcomes, page = _in_flow(nodes, context, occasion.flow_run), _page(api, occasion.flow_run)
         else:
             outcomes, page = _as_flow(nodes, context, api)
     except BaseException as error:
@@ -199,6 +194,10 @@ def _journalled(context: RunContext, trigger: str, api: str | None) -> Finished:
         finished = replace(finished, outcomes=outcomes)
     failures = "; ".join(f"{name}: {outcome.reason}" for name, outcome in finished.failures.items())
     context.journal.end_run(context.id, finished.status, failures or None, WallClock().now())
+    if page is not None and not failures and not context.past:
+        from flows.followers import start_followers
+
+        start_followers(context)
     return finished
 
 
@@ -211,11 +210,27 @@ def _on_failure(context: RunContext) -> dict[str, Outcome]:
     return threads.run_nodes(nodes, context)
 
 
+def _in_flow(nodes: list[Node], context: RunContext, flow_run: str) -> Mapping[str, Outcome]:
+    """Run as the body of the flow run that is under way."""
+    from flows.tracked import name_run, run_nodes
+
+    name_run(flow_run, f"{context.plan.name} {context.session}")
+    try:
+        return run_nodes(nodes, context)
+    except BaseException:  # cancelled, or the process is told to end
+        context.stop()
+        raise
+
+
+def _page(api: str, flow_run: str) -> str:
+    return f"{api.rstrip('/').removesuffix('/api')}/runs/flow-run/{flow_run}"
+
+
 def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[str, Outcome], str]:
     from prefect.client.schemas import State
     from prefect.states import Completed, Failed
 
-    from flows.catalog import as_flow
+    from flows.flow import as_flow
     from flows.tracked import run_nodes
 
     outcomes: dict[str, Outcome] = {}
@@ -230,4 +245,4 @@ def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[
     state: Any = flow(**context.parameters, return_state=True)
     if len(outcomes) < len(nodes):
         raise ConnectionProblem(f"The Prefect flow run ended before its steps did: {state.message}")
-    return outcomes, f"{api.removesuffix('/api')}/runs/flow-run/{state.state_details.flow_run_id}"
+    return outcomes, _page(api, str(state.state_details.flow_run_id))

@@ -111,8 +111,15 @@ def _cron(schedule: Schedule) -> list[ScheduleFault]:
 
 def _steps(schedule: Schedule, is_stream: bool) -> list[ScheduleFault]:
     found: list[ScheduleFault] = []
-    if schedule.every is not None and schedule.every < SHORTEST:
-        found.append(ScheduleFault("every", "`every` is at least 1s"))
+    moments = {"at": schedule.at, "from": schedule.from_, "until": schedule.until}
+    lengths = {key: moment.offset for key, moment in moments.items() if moment is not None}
+    if schedule.every is not None:
+        lengths["every"] = schedule.every
+        if schedule.every < SHORTEST:
+            found.append(ScheduleFault("every", "`every` is at least 1s"))
+    for key, length in lengths.items():
+        if length.microseconds and not (key == "every" and length < SHORTEST):
+            found.append(ScheduleFault(key, "a schedule is kept to the second", "leave the fraction out"))
     if schedule.every is not None and is_stream:
         hint = "leave `every` out: it runs from `from` until `until`"
         found.append(ScheduleFault("every", "a pipeline with a `stream:` isn't repeated", hint))

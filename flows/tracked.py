@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
+from httpx import HTTPError
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
@@ -40,6 +43,15 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
         else:  # NotReady: its body never ran, so that it is blocked is said here
             outcomes[node.name] = execute(node, outcomes, context)
     return outcomes
+
+
+def name_run(flow_run: str, name: str) -> None:
+    """Name the flow run that is under way; that it can't be named is no reason to fail it."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(UUID(flow_run), name=name).raise_for_status()
+    except HTTPError as error:
+        get_run_logger().warning("the run could not be named %s: %s", name, error)
 
 
 def _submit(

@@ -1,0 +1,121 @@
+"""`hedgerow up`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+import flows
+from flows import accepted, prefect_api
+from flows.alive import Alive
+from flows.desk import load_desk
+from flows.prefect_server import HOST, LOOPBACK, PrefectServer, answers
+from flows.project import FOLDER, find_root
+from flows.served import ACCEPTED, PROFILE
+from tasks.connections.clock import WallClock
+from tasks.connections.problems import ConnectionProblem
+
+PORT = 4200
+
+
+def serve_pipelines(port: int | None, limit: int, profile: str | None) -> int:
+    """Serve every pipeline that checks, until Ctrl-C; return the exit status."""
+    root = find_root()
+    desk = load_desk(root / FOLDER, profile)
+    url = _address(port)
+    folder = accepted.folder_of(desk)
+    with _interruptible(), ExitStack() as stack:
+        alive = stack.enter_context(Alive(folder))
+        server = None
+        if not answers(url):
+            click.echo(f"starting a Prefect server at {_page(url)}")
+            server = stack.enter_context(PrefectServer(url, desk.data / "prefect" / "server.log"))
+        _tell_children(url, root, folder, profile)
+        return _serve(root, profile, url, server, alive, limit)
+
+
+def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive, limit: int) -> int:
+    # Prefect is imported late: it takes seconds, and reads its settings as it is.
+    from prefect.client.orchestration import get_client
+
+    from flows.deployments import Deployments
+    from flows.serving import serve
+
+    with get_client(sync_client=True) as client:
+        now = WallClock().now()
+        deployments = Deployments(root, profile, client, click.echo, alive.last())
+        deployments.refresh(now)
+        width = max((len(name) for name in deployments.served), default=0)
+        for name, registered in sorted(deployments.served.items()):
+            click.echo(f"  {name:<{width}}  {_when(registered)}")
+        count = len(deployments.served)
+        click.echo(
+            f"{count} pipeline{'' if count == 1 else 's'} served"
+            f"{f', {len(deployments.left_out)} left out' if deployments.left_out else ''}: {_page(url)}/deployments"
+        )
+        click.echo(f"runs of other terminals are tracked there with PREFECT_API_URL={url}; Ctrl-C stops")
+        asyncio.run(serve(deployments, server, alive, limit, click.echo))
+    click.echo("stopped")
+    return 0
+
+
+def _address(port: int | None) -> str:
+    """The URL of the API to serve by: the one named, the one configured, or one on this machine."""
+    configured = prefect_api.configured()
+    if port is None and configured is not None:
+        if not answers(configured) and urlsplit(configured).hostname not in LOOPBACK:
+            raise ConnectionProblem(
+                f"The Prefect API at {configured} is configured but doesn't answer.",
+                "Start it where it is, or give --port to serve by one on this machine.",
+            )
+        return configured.rstrip("/")
+    return f"http://{HOST}:{port or PORT}/api"
+
+
+def _page(url: str) -> str:
+    return url.removesuffix("/api")
+
+
+def _when(registered: Any) -> str:
+    if registered.is_paused:
+        return "its schedule is paused"
+    if not registered.upcoming:
+        return "when it is asked for"
+    first = registered.upcoming[0]
+    return f"next {first.instant:%Y-%m-%d %H:%M:%SZ}, session {first.session}"
+
+
+def _tell_children(url: str, root: Path, folder: Path, profile: str | None) -> None:
+    """The flow runs' processes inherit this one's environment."""
+    code = str(Path(flows.__file__).parent.parent)
+    paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ |= {
+        "PREFECT_API_URL": url,
+        "HEDGEROW_PROJECT": str(root),
+        ACCEPTED: str(folder),
+        PROFILE: profile or "",
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and the end of the terminal end it as Ctrl-C does: with everything it has started."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("stopped")

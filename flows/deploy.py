@@ -1,0 +1,141 @@
+"""Makes pipelines known to a Prefect server: as deployments, with their forms and their next instants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pandas as pd
+
+from flows.desk import Desk
+from flows.flow import RUN_FIELDS, as_flow
+from flows.followers import tags
+from flows.form import form
+from flows.plan import Plan
+from flows.schedule import Slot, slots
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.responses import DeploymentResponse
+
+LONGEST = 370
+"""Instants of one schedule: its text may have 6,500 characters, and each takes 17."""
+AHEAD = pd.Timedelta(days=366)
+RENEWED = pd.Timedelta(days=30)
+"""How often a schedule is made anew at least: calendars are amended."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A deployment on the server."""
+
+    id: UUID
+    name: str
+    upcoming: tuple[Slot, ...]
+    renew: pd.Timestamp | None
+    """When its instants must be made anew; None where it has none."""
+    is_paused: bool
+
+
+def deployment_name(plan: Plan, desk: Desk) -> str:
+    """The pipeline's name, and the profile it is pinned to where there is one."""
+    return plan.name if desk.profile is None else f"{plan.name}@{desk.profile}"
+
+
+def register(client: SyncPrefectClient, plan: Plan, desk: Desk, version: str, now: pd.Timestamp) -> Registered:
+    """Create or renew the deployment of a pipeline.
+
+    A schedule that somebody has paused stays paused. Its runs to come are replaced by those of the
+    schedule as it is now; runs that are due already stay.
+
+    Parameters
+    ----------
+    client
+        Of the server.
+    plan, desk
+        What is deployed, and the desk it is pinned to.
+    version
+        What is run: see `flows.accepted`.
+    now
+        The wall's time.
+    """
+    flow = as_flow(plan, _not_here, fields=RUN_FIELDS)
+    name = deployment_name(plan, desk)
+    before = _existing(client, plan, name)
+    is_active = before is None or all(each.active for each in before.schedules)
+    is_paused = not is_active or (before is not None and before.paused)
+    schedule = plan.file.schedule
+    upcoming = tuple(islice(slots(schedule, now, now + AHEAD), LONGEST)) if schedule else ()
+    identity = client.create_deployment(
+        flow_id=client.create_flow_from_name(plan.name),
+        name=name,
+        version=version,
+        schedules=_schedules(upcoming, is_active),
+        description=_description(plan),
+        tags=tags(desk, schedule.after if schedule else None),
+        entrypoint=f"flows.catalog.{plan.name}",
+        parameter_openapi_schema=form(flow, plan),
+        enforce_parameter_schema=True,
+    )
+    if upcoming and not is_paused:
+        # Runs that come due before the server's scheduler next looks would have none.
+        client.request(
+            "POST",
+            "/deployments/{id}/schedule",
+            path_params={"id": identity},
+            json={"start_time": now.isoformat()},
+        ).raise_for_status()
+    return Registered(identity, name, upcoming, _renewal(upcoming, now), is_paused)
+
+
+def unregister(client: SyncPrefectClient, registered: Registered) -> None:
+    """Take a deployment off the server; its runs stay."""
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        client.delete_deployment(registered.id)
+    except ObjectNotFound:
+        return
+
+
+def instants_text(upcoming: Sequence[Slot]) -> str:
+    """Explicit instants as an iCalendar rule, which is what Prefect takes."""
+    texts = [f"{slot.instant:%Y%m%dT%H%M%SZ}" for slot in upcoming]
+    return f"DTSTART:{texts[0]}\nRDATE:{','.join(texts)}"
+
+
+def _schedules(upcoming: Sequence[Slot], is_active: bool) -> list[DeploymentScheduleCreate]:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import RRuleSchedule
+
+    if not upcoming:
+        return []
+    rule = RRuleSchedule(rrule=instants_text(upcoming), timezone="UTC")
+    return [DeploymentScheduleCreate(schedule=rule, active=is_active)]
+
+
+def _renewal(upcoming: Sequence[Slot], now: pd.Timestamp) -> pd.Timestamp | None:
+    if not upcoming:
+        return None
+    return min(upcoming[len(upcoming) // 2].instant, now + RENEWED) if len(upcoming) == LONGEST else now + RENEWED
+
+
+def _existing(client: SyncPrefectClient, plan: Plan, name: str) -> DeploymentResponse | None:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return client.read_deployment_by_name(f"{plan.name}/{name}")
+    except ObjectNotFound:
+        return None
+
+
+def _description(plan: Plan) -> str:
+    return f"{plan.file.description}\n\n```yaml\n{plan.text.rstrip()}\n```".lstrip()
+
+
+def _not_here(_: dict[str, Any]) -> None:
+    raise NotImplementedError("a deployment's flow runs in a process of its own")

@@ -1,0 +1,115 @@
+"""A Prefect server of our own, for as long as we are up, where there is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from tasks.connections.problems import Problem
+
+HOST = "127.0.0.1"
+LOOPBACK = (HOST, "localhost", "::1")
+_PATIENCE = 120.0
+_FAREWELL = 20.0
+
+
+def answers(url: str, seconds: float = 2.0) -> bool:
+    """Whether a Prefect API answers at this URL."""
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=seconds) as answer:  # noqa: S310 - the user's own URL
+            return bool(answer.read().strip() == b"true")
+    except (OSError, ValueError):
+        return False
+
+
+class PrefectServer:
+    """A server process on this machine.
+
+    Its database is the one that Prefect is configured with: SQLite by default, or PostgreSQL by
+    `PREFECT_SERVER_DATABASE_CONNECTION_URL`.
+
+    Parameters
+    ----------
+    url
+        Of its API, on a loopback address.
+    log
+        The file that takes what it prints.
+    """
+
+    def __init__(self, url: str, log: Path) -> None:
+        parts = urlsplit(url)
+        self.url = url
+        self.host, self.port = parts.hostname or HOST, parts.port or 80
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def start(self) -> Self:
+        """Start it and wait until it answers. Raises `Problem` where it doesn't."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        own = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", self.host, "--port", str(self.port)]
+        with self.log.open("wb") as log:
+            # Of its own session: a terminal's Ctrl-C must not take it from under the runs that still end.
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                env={"PREFECT_SERVER_ANALYTICS_ENABLED": "false", **own},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._await()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it and whatever it has started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, sign)
+            except ProcessLookupError:
+                break
+            try:
+                process.wait(_FAREWELL)
+            except subprocess.TimeoutExpired:
+                continue
+        process.wait()
+
+    def _await(self) -> None:
+        until = time.monotonic() + _PATIENCE
+        while not answers(self.url):
+            if not self.is_up:
+                raise Problem(f"The Prefect server could not start at {self.host}:{self.port}: {self._last_words()}")
+            if time.monotonic() > until:
+                raise Problem(f"The Prefect server doesn't answer within {_PATIENCE:.0f} s.", f"Its log is {self.log}.")
+            time.sleep(0.2)
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        if any("is already in use" in line for line in lines):
+            return "something else uses that port; choose another with --port."
+        return (lines or ["it said nothing"])[-1].strip() + f" (all of it: {self.log})"
