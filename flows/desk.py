@@ -25,7 +25,7 @@ from flows.references import Reference, find, resolve
 from flows.scalars import scalar
 from flows.shape import misshapen
 from flows.values import within
-from tasks.connections.base import KINDS, Connection, Settings, connection_class
+from tasks.connections.base import Connection, Settings, connection_class, kinds
 from tasks.connections.problems import Problem
 from tasks.run import OrderPolicy
 
@@ -256,7 +256,7 @@ class _Loader:
             return None
         kind = given.pop("kind")
         at_kind = self.document.at(places["kind"])
-        if not isinstance(kind, str) or kind not in KINDS:
+        if not isinstance(kind, str) or kind not in kinds():
             self.say(at_kind, "unknown-connection", f"no connection of kind `{kind}`", _kinds(str(kind)))
             return None
         try:
@@ -268,7 +268,7 @@ class _Loader:
 
 
 def _kinds(kind: str) -> str:
-    return close_to(kind, KINDS)
+    return close_to(kind, kinds())
 
 
 def _validated(model: type[Settings], values: Any) -> Settings:

@@ -275,10 +275,15 @@ class _Attempt:
                 validated(frame, edge.schema, f"{self._who}: input `{edge.parameter}` from `{port}`")
             inputs[edge.parameter] = frame
         for parameter, port in self.node.step.last.items():
-            schema = task.frames[parameter].schema
             previous = self.context.journal.last_output(*self._last(port))
-            inputs[parameter] = None if previous is None else projected(previous, schema)
+            inputs[parameter] = None if previous is None else self._still_valid(previous, parameter, task)
         return inputs
+
+    def _still_valid(self, previous: pd.DataFrame, parameter: str, task: TaskSpec) -> pd.DataFrame:
+        """A frame of an earlier session as today's schema asks for it: the code may have changed since."""
+        schema = task.frames[parameter].schema
+        frame = projected(previous, schema)
+        return validated(frame, schema, f"{self._who}: input `{parameter}`, of an earlier session,")
 
     def _connections(self) -> dict[str, Any]:
         return {

@@ -71,13 +71,16 @@ def _bind(subject: Subject, piece: Piece, parameter: str | None, text: str, loca
             subject.say_at_key(location, "unknown-input", f"{piece.what} takes no frames, only its parameters")
         return
     frames = piece.task.frames
+    in_list = isinstance(location[-1], int)
     if parameter not in frames:
+        if in_list and text.partition(".")[0] not in subject.ids:
+            return  # in a list a step's name is also the parameter's: misspelt, it is one mistake
         if not frames:
             message, hint = f"{piece.what} takes no frames", ""
         else:
             message = f"{piece.what} takes no frame `{parameter}`"
             free = [name for name in frames if name not in piece.inputs]
-            hint = _hint(parameter, free, text, in_list=isinstance(location[-1], int))
+            hint = _hint(parameter, free, text, in_list)
         say = subject.say if location[-1] == "in" else subject.say_at_key
         say(location, "unknown-input", message, hint)
     elif parameter in piece.inputs:

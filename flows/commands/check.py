@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flows.check import check_file, render
-from flows.desk import DeskError, load_desk
+from flows.desk import DeskError, NoDesk, load_desk
 from flows.project import find_pipeline, find_root, pipeline_paths
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
@@ -23,6 +23,9 @@ def check_files(names: list[str], profile: str | None) -> int:
     broken = 0
     try:
         desk = load_desk(root / "pipelines", profile)
+    except NoDesk as none:
+        click.echo(f"note: {none} Connections are not checked.")
+        desk = None
     except DeskError as error:
         click.echo(str(error))
         broken += 1

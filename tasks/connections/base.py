@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -20,7 +21,10 @@ KINDS = {
     "sql": "tasks.connections.sql:Database",
     "notify": "tasks.connections.notify:Notifier",
 }
-"""Connection classes by the `kind` that the desk file names; entry points `hedgerow.connections` add to them."""
+"""Our connection classes by the `kind` that the desk file names."""
+
+ENTRY_POINTS = "hedgerow.connections"
+"""Where installed packages name theirs: the kind, and `module:Class`."""
 
 
 PATIENCE = 0.5
@@ -107,8 +111,14 @@ class Connection(ABC):
         self.close()
 
 
+def kinds() -> dict[str, str]:
+    """The kinds there are, with where their classes stand: ours, then those of installed packages."""
+    installed = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
+    return {**installed, **KINDS}
+
+
 def connection_class(kind: str) -> type[Connection]:
     """The class of a kind. Raises `KeyError` for a kind that nobody provides."""
-    module, _, name = KINDS[kind].partition(":")
+    module, _, name = kinds()[kind].partition(":")
     found: type[Connection] = getattr(import_module(module), name)
     return found

@@ -73,6 +73,16 @@ def test_a_broken_file_hides_no_other_and_runs_nothing(hedgerow):
     assert not (hedgerow.root / ".hedgerow").exists()
 
 
+def test_with_no_desk_file_all_but_the_connections_is_checked_and_nothing_runs(hedgerow):
+    (hedgerow.root / "pipelines" / "_desk.yaml").unlink()
+    checked = hedgerow("check")
+    assert checked.returncode == 0, checked.stdout
+    assert "Connections are not checked" in checked.stdout
+    refused = hedgerow("run", "beta_hedge")
+    assert refused.returncode == 1
+    assert "_desk.yaml" in refused.stderr
+
+
 def test_ctrl_c_ends_a_run_at_once_and_the_journal_says_so(hedgerow):
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
