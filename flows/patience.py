@@ -28,7 +28,6 @@ def in_time(function: Callable[..., Any], values: dict[str, Any], scope: Scope, 
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        scope.deadline.abandon()
         raise DeadlinePassed(f"Step `{scope.step}` ran past its timeout of {seconds:g} s and was abandoned.")
     if failure:
         raise failure[0]

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 from pandera.typing import DataFrame
 
@@ -120,6 +121,18 @@ def compute_some(prices: DataFrame[Prices], extra: DataFrame[Prices] | None = No
 def carry_on(prices: DataFrame[Prices], previous: DataFrame[Prices] | None = None) -> DataFrame[Prices]:
     """Prices plus what they were."""
     return prices.assign(close=prices["close"] + (0.0 if previous is None else previous["close"]))
+
+
+class CheapPrices(Prices):
+    """Prices, all of them low."""
+
+    close: np.float64 = pa.Field(gt=0, lt=15)
+
+
+@task
+def take_cheap(prices: DataFrame[CheapPrices]) -> DataFrame[Prices]:
+    """Takes what no schema of its producer promises."""
+    return prices
 
 
 @task

@@ -254,6 +254,19 @@ def test_a_frame_that_breaks_its_schema_mid_run_is_reported_and_what_came_before
         assert steps["bad"].error == reason
 
 
+def test_what_the_producers_schema_does_not_promise_is_checked_where_it_is_asked_for(project):
+    text = """
+        params: {close: 10.0}
+        steps:
+          prices: {task: read_some, with: {close: $close}}
+          cheap: {task: take_cheap, in: prices}
+        """
+    assert project.run("cheap", text).status == "completed"
+    failed = project.run("cheap", params={"close": "20"}).outcomes["cheap"]
+    assert "input `prices` from `prices` broke schema CheapPrices" in failed.reason
+    assert "less_than(15)" in failed.reason
+
+
 def test_the_same_pipeline_twice_at_once_is_refused_and_another_is_not(project, world):
     world.release = threading.Event()
     text = "steps:\n  prices: {task: read_some}\n  slow: {task: wait_long, in: prices}\n"
