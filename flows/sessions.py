@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
+from tasks.connections.calendars import exchange_calendar
 from tasks.connections.problems import DataProblem
 
 DEFAULT = "XNYS"
 
 
-@lru_cache(maxsize=16)
 def calendar(name: str, year: int, until: int | None = None) -> Any:
     """The exchange's calendar from two years before `year` to the end of `until`, by default the year after it.
 
     It ends sooner where the exchange's holidays are known only so far.
     """
-    import exchange_calendars
-    from exchange_calendars.errors import InvalidCalendarName
-
-    last = year + 1 if until is None else until
-    while True:
-        try:
-            return exchange_calendars.get_calendar(name, start=f"{year - 2}-01-01", end=f"{last}-12-31")
-        except InvalidCalendarName:
-            reason = f"There is no calendar `{name}`."
-            raise DataProblem(reason, "Use an exchange's code, such as XNYS or XLON.") from None
-        except ValueError as error:
-            if last <= year:
-                raise DataProblem(f"The calendar {name} doesn't cover {year}: {error}") from error
-            last -= 1
+    return exchange_calendar(name, date(year - 2, 1, 1), date(year + 1 if until is None else until, 12, 31))
 
 
 def session_at(moment: pd.Timestamp, name: str = DEFAULT) -> date:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ from pandera.typing import DataFrame
 
 from schemas.frame import strictly_increasing
 from schemas.market import Prices, Returns
+from tasks.connections.calendars import exchange_calendar
 from tasks.connections.problems import DataProblem
 from tasks.connections.scope import note
 from tasks.declare import task
@@ -116,33 +116,15 @@ def _places(prices: pd.DataFrame, calendar: str) -> tuple[Integers, Integers]:
     return sessions, place
 
 
-@lru_cache(maxsize=32)
 def session_days(calendar: str, first: int, last: int) -> Integers:
     """Sessions of a calendar between two days, inclusive, as days since 1970, ascending.
 
     Raises `DataProblem` where there is no such calendar, or it doesn't reach so far.
     """
-    import exchange_calendars
-    from exchange_calendars.errors import InvalidCalendarName, NoSessionsError
-
-    # A calendar of a single day is refused: ask for one more.
-    start, end = (pd.Timestamp(day * _DAY) for day in (first, max(last, first + 1)))
-    try:
-        # Only as long as needed: its cost grows with the years.
-        sessions = exchange_calendars.get_calendar(calendar, start=start, end=end).sessions
-    except InvalidCalendarName as error:
-        raise DataProblem(
-            f"There is no exchange calendar `{calendar}`.",
-            "Give an ISO 10383 code such as XNYS (New York), XLON (London) or XEUR (Eurex).",
-        ) from error
-    except NoSessionsError:
-        return np.empty(0, dtype=np.int64)
-    except ValueError as error:
-        raise DataProblem(
-            f"The calendar {calendar} doesn't cover {start:%Y-%m-%d} to {end:%Y-%m-%d}: {error}"
-        ) from error
+    start, end = (pd.Timestamp(day * _DAY) for day in (first, last))
+    sessions = exchange_calendar(calendar, start, end).sessions
     days: Integers = sessions.to_numpy().astype("datetime64[ns]").view(np.int64) // _DAY
-    return days[days <= last]
+    return days[(first <= days) & (days <= last)]
 
 
 def _tell_gaps(prices: pd.DataFrame, gaps: Integers, sessions: Integers, place: Integers) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tasks.connections.calendars import exchange_calendar
 from tasks.connections.problems import DataProblem
 
 _DAY = pd.Timedelta(days=1)
@@ -21,8 +19,8 @@ def closed_sessions(calendar: str, now: pd.Timestamp, count: int) -> NDArray[np.
     """
     # No exchange has a year of fewer than 230 sessions; two weeks are more than any pause.
     start = now.tz_convert(None).normalize() - int(count * 365 / 230 + 14) * _DAY
-    table = _calendar(calendar, start, now.tz_convert(None).normalize() + 2 * _DAY)
-    closed = table.closes[table.closes <= now]
+    table = exchange_calendar(calendar, start, now + 2 * _DAY)
+    closed = table.closes[(table.closes <= now) & (table.closes.index >= start)]
     if len(closed) < count:
         raise DataProblem(f"The calendar {calendar} has only {len(closed)} sessions up to {now:%Y-%m-%d}, not {count}.")
     dates: NDArray[np.datetime64] = closed.index[-count:].to_numpy().astype("datetime64[D]")
@@ -32,23 +30,7 @@ def closed_sessions(calendar: str, now: pd.Timestamp, count: int) -> NDArray[np.
 def close_before(calendar: str, now: pd.Timestamp) -> pd.Timestamp:
     """When the session before the latest one that has opened by `now` closed: the time of a quote's `close`."""
     start = now.tz_convert(None).normalize() - 21 * _DAY
-    table = _calendar(calendar, start, now.tz_convert(None).normalize() + 2 * _DAY)
+    table = exchange_calendar(calendar, start, now + 2 * _DAY)
     opened = int((table.opens <= now).sum())
     moment: pd.Timestamp = table.closes.iloc[opened - 2]
     return moment.as_unit("ns")
-
-
-@lru_cache(maxsize=16)
-def _calendar(name: str, start: pd.Timestamp, end: pd.Timestamp) -> Any:
-    import exchange_calendars
-    from exchange_calendars.errors import InvalidCalendarName
-
-    try:
-        return exchange_calendars.get_calendar(name, start=start, end=end)
-    except InvalidCalendarName as error:
-        raise DataProblem(
-            f"There is no exchange calendar `{name}`.",
-            "Give an ISO 10383 code such as XNYS (New York), XLON (London) or XEUR (Eurex).",
-        ) from error
-    except ValueError as error:
-        raise DataProblem(f"The calendar {name} doesn't cover {start:%Y-%m-%d} to {end:%Y-%m-%d}: {error}") from error

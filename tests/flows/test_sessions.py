@@ -38,5 +38,5 @@ def test_a_day_without_a_session_is_refused_with_those_around_it() -> None:
 
 
 def test_an_unknown_calendar_is_named() -> None:
-    with pytest.raises(DataProblem, match="no calendar `NYSEX`"):
+    with pytest.raises(DataProblem, match="no exchange calendar `NYSEX`"):
         session_at(pd.Timestamp("2022-12-28", tz="UTC"), "NYSEX")

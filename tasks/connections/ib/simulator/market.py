@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tasks.connections.calendars import exchange_calendar
 from tasks.connections.ib.simulator.black_scholes import option_price
 from tasks.connections.ib.simulator.closes import load_closes
 from tasks.connections.ib.simulator.instruments import LISTED, Instrument
@@ -81,13 +82,11 @@ class Market:
     @cached_property
     def _schedule(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Opening and closing times of every session and of the one after the last, nanoseconds since 1970."""
-        import exchange_calendars
-
-        end = pd.Timestamp(self.sessions[-1]) + pd.Timedelta(days=14)
-        calendar = exchange_calendars.get_calendar("XNYS", start=str(self.sessions[0]), end=str(end.date()))
+        first, last = (pd.Timestamp(day) for day in self.sessions[[0, -1]])
+        calendar = exchange_calendar("XNYS", first, last + pd.Timedelta(days=14))
         count = len(self.sessions) + 1
-        opens = calendar.opens.iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
-        closes = calendar.closes.iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
+        opens = calendar.opens.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
+        closes = calendar.closes.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
         return opens, closes
 
     def close_of_last_session(self) -> pd.Timestamp:
