@@ -104,7 +104,7 @@ def run_batch(
     connections = OpenConnections(desk)
     with Journal(desk.data, connections.read_origin) as journal:
         try:
-            with _alone(plan, desk):
+            with _alone(plan, desk, occasion.is_patient or plan.file.overlap == "queue"):
                 clock = connections.clock()
                 place = occasion.place(plan.file.schedule, session, clock)
                 context = RunContext(
@@ -127,12 +127,12 @@ def run_batch(
 
 
 @contextmanager
-def _alone(plan: Plan, desk: Desk) -> Iterator[None]:
-    """Keep out a second run of the same pipeline: refused, or queued where the file says so."""
+def _alone(plan: Plan, desk: Desk, is_queued: bool) -> Iterator[None]:
+    """Keep out a second run of the same pipeline: it waits, or is refused."""
     path = desk.data / "locks" / f"{plan.name}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, timeout=-1 if plan.file.overlap == "queue" else 0)
+        lock = FileLock(path, timeout=-1 if is_queued else 0)
         lock.acquire()
     except Timeout:
         raise Refused(

@@ -22,6 +22,8 @@ class Occasion:
     """The slot of its schedule that it is the run of."""
     slot: str = "manual"
     """Its slot where none is due."""
+    is_patient: bool = False
+    """It waits for a run of the pipeline that is under way, also where the file lets runs be refused."""
     flow_run: str | None = None
     """The Prefect flow run that it is the body of, where one is under way already."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,19 @@ class NoSuchPipeline(Problem):
     """There is no pipeline of this name."""
 
 
+class _NoTraceOfFailure(logging.Filter):
+    """Leaves out what Prefect's engine says of a run that ended as failed: its trace is only Prefect's own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        from prefect.exceptions import FailedRun
+
+        return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
+
+
 def flow_of(name: str) -> Flow[..., Any]:
     """The Prefect flow of a pipeline, on the desk and in the version that this process is told to run."""
+    for logger in ("prefect.engine", "prefect.flow_runs"):
+        logging.getLogger(logger).addFilter(_NO_TRACE)
     plan, desk = _loaded(name)
     return as_flow(plan, lambda parameters: _run(plan, desk, parameters), fields=RUN_FIELDS)
 
@@ -87,6 +99,9 @@ def _run(plan: Plan, desk: Desk, parameters: dict[str, Any]) -> State[None]:
     return Completed(message=f"run {finished.id}")
 
 
+_NO_TRACE = _NoTraceOfFailure()
+
+
 def occasion_of(flow_run: FlowRun, schedule: Schedule | None) -> Occasion:
     """Why a deployment's flow run runs: as a slot of its schedule, after another pipeline, or by hand."""
     identity = str(flow_run.id)
@@ -103,4 +118,4 @@ def occasion_of(flow_run: FlowRun, schedule: Schedule | None) -> Occasion:
     if due is None:
         # Edited since: the run was made for a slot that the schedule no longer has.
         return Occasion("schedule", slot=f"{instant:%Y-%m-%dT%H:%M:%SZ}", flow_run=identity)
-    return Occasion("caught up" if caught_up else "schedule", due=due, flow_run=identity)
+    return Occasion("caught up" if caught_up else "schedule", due, is_patient=caught_up, flow_run=identity)
