@@ -51,7 +51,11 @@ def check(files: tuple[str, ...], desk: str | None) -> None:
 @main.command()
 @click.argument("pipeline", metavar="NAME|FILE")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
-@click.option("--session", metavar="DATE", help="The trading session; a past one never acts.")
+@click.option(
+    "--session",
+    metavar="DATE|FIRST..LAST",
+    help="The trading session; a past one never acts. A span runs each session from first to last, in order.",
+)
 @click.option(
     "--again",
     type=click.IntRange(min=0),
@@ -71,14 +75,15 @@ def run(
     as_json: bool,
     desk: str | None,
 ) -> None:
-    """Run a pipeline once."""
+    """Run a pipeline: once, or for each session of a span."""
+    options: dict[str, Any] = {"again": again, "untracked": untracked, "as_json": as_json, "profile": desk}
+    if session is not None and ".." in session:
+        from flows.commands.backfill import backfill_pipeline
+
+        sys.exit(backfill_pipeline(pipeline, list(params), span=session, **options))
     from flows.commands.run import run_pipeline
 
-    sys.exit(
-        run_pipeline(
-            pipeline, list(params), session=session, again=again, untracked=untracked, as_json=as_json, profile=desk
-        )
-    )
+    sys.exit(run_pipeline(pipeline, list(params), session=session, **options))
 
 
 @main.command()

@@ -95,8 +95,10 @@ def _held_back(node: Node, upstream: Mapping[str, Outcome]) -> Outcome | None:
             return Outcome("skipped", reason=f"`{condition.source}` {state}")
     required = {edge.parameter for edge in node.step.edges if edge.required}
     for parameter, port in node.inputs.items():
-        if parameter in required and upstream[port.step].status == "skipped":
-            return Outcome("skipped", reason=f"`{port.step}` was skipped")
+        if parameter in required and upstream[port.step].frame(port.field) is None:
+            # An effect that a past session only imagines yields nothing either.
+            state = "was skipped" if upstream[port.step].status == "skipped" else "yielded nothing"
+            return Outcome("skipped", reason=f"`{port.step}` {state}")
     return None
 
 

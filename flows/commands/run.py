@@ -14,7 +14,7 @@ import pandas as pd
 from flows.batch import Finished, run_batch
 from flows.check import check_file, render
 from flows.check.parameters import bind
-from flows.desk import load_desk
+from flows.desk import Desk, load_desk
 from flows.logs import logged
 from flows.outcome import Outcome
 from flows.plain import records
@@ -42,28 +42,19 @@ def run_pipeline(
     """Check, bind, run and show; return the exit status."""
     from rich.console import Console
 
-    root = find_root()
-    path = find_pipeline(root, name)
-    desk = load_desk(root / "pipelines", profile)
-    checked = check_file(path, catalog(), desk, root / "pipelines")
-    if checked.plan is None:
-        click.echo(render(checked, color=sys.stderr.isatty()), err=True)
-        raise Problem(f"{path.name} has errors, so nothing was run.")
-    parameters = bind(checked.plan, _assignments(params))
-    # Prefect's own lines would say again what the terminal shows; they still go to its server.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    plan, desk, parameters = prepared(name, params, profile)
     console = Console(soft_wrap=True)
     terminal = Terminal(console)
     watcher: Watcher = Silent() if as_json else terminal
     if not as_json:
-        console.print(f"[bold]{checked.plan.name}[/]  {checked.plan.file.description}", highlight=False)
+        console.print(f"[bold]{plan.name}[/]  {plan.file.description}", highlight=False)
     try:
         with logged(desk.data, lambda line: click.echo(line, err=True) if as_json else terminal.warn(line)):
             finished = run_batch(
-                checked.plan,
+                plan,
                 desk,
                 parameters,
-                session=_session(session),
+                session=None if session is None else day(session),
                 again=again,
                 untracked=untracked,
                 watcher=watcher,
@@ -81,6 +72,20 @@ def run_pipeline(
     return 0 if finished.status == "completed" else 1
 
 
+def prepared(name: str, params: list[str], profile: str | None) -> tuple[Plan, Desk, dict[str, Any]]:
+    """A pipeline, checked, its desk, and its parameters, bound. Raises `Problem` after telling every mistake."""
+    root = find_root()
+    path = find_pipeline(root, name)
+    desk = load_desk(root / "pipelines", profile)
+    checked = check_file(path, catalog(), desk, root / "pipelines")
+    if checked.plan is None:
+        click.echo(render(checked, color=sys.stderr.isatty()), err=True)
+        raise Problem(f"{path.name} has errors, so nothing was run.")
+    # Prefect's own lines would say again what the terminal shows; they still go to its server.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    return checked.plan, desk, bind(checked.plan, _assignments(params))
+
+
 def _assignments(params: list[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for param in params:
@@ -93,13 +98,14 @@ def _assignments(params: list[str]) -> dict[str, str]:
     return given
 
 
-def _session(text: str | None) -> date | None:
-    if text is None:
-        return None
+def day(text: str) -> date:
+    """A session as it is written on the command line."""
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Problem(f"--session {text} is no date.", "Write it as 2022-12-28.") from None
+        raise Problem(
+            f"--session {text} is no date.", "Write it as 2022-12-28, or a span as 2022-12-01..2022-12-28."
+        ) from None
 
 
 def _output(plan: Plan, finished: Finished) -> tuple[str, pd.DataFrame] | None:
