@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +12,22 @@ from httpx import HTTPError
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
+from flows.artifacts import Artifacts
 from flows.context import RunContext
 from flows.execute import describe, execute, failed, retryable
 from flows.graph import Node
 from flows.outcome import Outcome
 from flows.threads import JITTER
+from flows.watch import Watcher
+from tasks.wording import counted
+
+
+class AttemptFailed(Exception):
+    """An attempt at a step that is tried again: what Prefect logs of it."""
 
 
 def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
@@ -26,12 +35,45 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
 
     Called inside a flow. Each node is a task run of its own name, with its edges; a failed one
     is Failed after its retries, what needs it NotReady, a skipped one Completed as "Skipped".
+    What the steps yield, and the run's report, become artifacts of the flow run.
     """
+    running = FlowRunContext.get()
+    if running is None or running.flow_run is None:
+        raise RuntimeError("steps are tracked only inside a flow run")
+    # The flow run's own client: a new one takes longer to make than an artifact to send.
+    client = get_client(sync_client=True)
+    with Artifacts(context, running.flow_run.id, client, get_run_logger()) as artifacts:
+        outcomes = _run_all(nodes, replace(context, watcher=_Shown(context.watcher, artifacts)), artifacts)
+        artifacts.run_ended(nodes, outcomes)
+    return outcomes
+
+
+class _Shown:
+    """Watches for another watcher, and for the artifacts."""
+
+    def __init__(self, other: Watcher, artifacts: Artifacts) -> None:
+        self._other = other
+        self._artifacts = artifacts
+        self.started = other.started
+        self.step_started = other.step_started
+        self.step_note = other.step_note
+        self.step_retrying = other.step_retrying
+
+    def step_progress(self, node: Node, done: int, total: int, what: str) -> None:
+        self._other.step_progress(node, done, total, what)
+        self._artifacts.step_progress(node, done, total, what)
+
+    def step_ended(self, node: Node, outcome: Outcome) -> None:
+        self._other.step_ended(node, outcome)
+        self._artifacts.step_ended(node, outcome)
+
+
+def _run_all(nodes: list[Node], context: RunContext, artifacts: Artifacts) -> dict[str, Outcome]:
     submitted: dict[str, PrefectFuture[Any]] = {}
     ended: dict[str, Outcome] = {}
     for node in nodes:
         upstream = {name: submitted[name] for name in node.upstream}
-        submitted[node.name] = _submit(node, upstream, context, ended)
+        submitted[node.name] = _submit(node, upstream, context, ended, artifacts)
     outcomes: dict[str, Outcome] = {}
     for node in nodes:
         future = submitted[node.name]
@@ -59,6 +101,7 @@ def _submit(
     upstream: Mapping[str, PrefectFuture[Any]],
     context: RunContext,
     ended: dict[str, Outcome],
+    artifacts: Artifacts,
 ) -> PrefectFuture[Any]:
     delays = node.step.retry.delays()
     attempt = 0
@@ -69,13 +112,15 @@ def _submit(
         attempt += 1
         begun = time.perf_counter()
         logger = get_run_logger()
+        if (running := TaskRunContext.get()) is not None:
+            artifacts.step_runs(node, running.task_run.id)
         try:
             outcome = execute(node, upstream, context, attempt)
         except Exception as error:
             retry = attempt <= len(delays) and retryable(error)
             if retry:
                 context.watcher.step_retrying(node, describe(error), delays[attempt - 1])
-                raise
+                raise AttemptFailed(describe(error)) from None
             outcome = failed(node, error, attempt, time.perf_counter() - begun)
             context.watcher.step_ended(node, outcome)
             ended[node.name] = outcome
@@ -85,7 +130,8 @@ def _submit(
             logger.info("%s", note)
         if outcome.status == "skipped":
             return Completed(name="Skipped", message=outcome.reason, data=outcome)
-        logger.info("%s rows in %.3f s", "no" if outcome.rows is None else outcome.rows, outcome.seconds)
+        rows = "no frame" if outcome.rows is None else counted(outcome.rows, "row")
+        logger.info("%s: %s in %.3f s", node.name, rows, outcome.seconds)
         return outcome
 
     submit = task(
