@@ -57,7 +57,7 @@ class _Backfilling(Occasion):
     """A session is run again, or for the first time, after it is over."""
 
     trigger: str = TAG
-    is_patient: bool = True
+    is_apart: bool = True
 
     def place(self, schedule: Schedule | None, asked: date | None, clock: Clock) -> Place:
         # A session counts as the current one until the next opens; a backfill of it acts on nothing all the same.

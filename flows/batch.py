@@ -6,7 +6,7 @@ import platform
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -104,7 +104,8 @@ def run_batch(
     connections = OpenConnections(desk)
     with Journal(desk.data, connections.read_origin) as journal:
         try:
-            with _alone(plan, desk, occasion.is_patient or plan.file.overlap == "queue"):
+            is_queued = occasion.is_patient or plan.file.overlap == "queue"
+            with nullcontext() if occasion.is_apart else _alone(plan, desk, is_queued):
                 clock = connections.clock()
                 place = occasion.place(plan.file.schedule, session, clock)
                 context = RunContext(

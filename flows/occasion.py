@@ -24,6 +24,8 @@ class Occasion:
     """Its slot where none is due."""
     is_patient: bool = False
     """It waits for a run of the pipeline that is under way, also where the file lets runs be refused."""
+    is_apart: bool = False
+    """It may run beside another run of the pipeline: it acts on nothing."""
     flow_run: str | None = None
     """The Prefect flow run that it is the body of, where one is under way already."""
 

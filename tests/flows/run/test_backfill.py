@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import date
 
 import pandas as pd
@@ -157,6 +158,23 @@ def test_two_backfills_of_a_pipeline_at_once_are_refused(project, filled):
     folder.mkdir(parents=True)
     with FileLock(folder / "one.backfill.lock"), pytest.raises(Refused, match="Another backfill of one is under way"):
         filled("one", "steps:\n  prices: {task: read_some}\n", "2022-12-27", "2022-12-27")
+
+
+def test_a_backfill_and_a_run_of_the_day_do_not_keep_each_other_out(project, filled, world):
+    world.release = threading.Event()
+    text = "steps:\n  prices: {task: read_some}\n  slow: {task: wait_long, in: prices}\n"
+    done = []
+    today = threading.Thread(target=lambda: done.append(project.run("slow", text)))
+    today.start()
+    try:
+        while "read_some" not in world.calls:
+            today.join(0.01)
+        other = text.replace("wait_long", "carry_on")
+        assert [run.status for run in filled("slow", other, "2022-12-27", "2022-12-27")] == ["completed"]
+    finally:
+        world.release.set()
+        today.join(10)
+    assert done[0].status == "completed"
 
 
 def test_where_prefect_is_configured_each_session_is_a_flow_run_with_a_tag(filled, tracked):
