@@ -12,7 +12,7 @@ from typing import Any
 from tasks.connections.lmdb import make_folder
 from tasks.connections.problems import ConnectionProblem, Problem
 
-VERSION = 1
+VERSION = 2
 _PATIENCE = 30.0
 """Seconds to wait for another process's transaction."""
 
@@ -60,6 +60,10 @@ CREATE TABLE writes (
 CREATE TABLE effects (
     key TEXT PRIMARY KEY, run TEXT NOT NULL, step TEXT NOT NULL, outputs TEXT, done INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+"""
+
+_SINCE_1 = """
+CREATE TABLE contents (frame TEXT PRIMARY KEY REFERENCES frames, packed BLOB NOT NULL) STRICT;
 """
 
 
@@ -115,7 +119,9 @@ class JournalDatabase:
             connection.execute("PRAGMA foreign_keys = ON")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+                _change(connection, _TABLES + _SINCE_1)
+            elif version == 1:
+                _change(connection, _SINCE_1)
             elif version != VERSION:
                 connection.close()
                 raise Problem(
@@ -141,3 +147,7 @@ class JournalDatabase:
             raise Problem(
                 f"The journal {path} is damaged: {error}.", "Move it away; a new one is begun at the next run."
             ) from error
+
+
+def _change(connection: sqlite3.Connection, tables: str) -> None:
+    connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -1,15 +1,16 @@
-"""Frames under their content hash: each kept once, and read back exactly."""
+"""Large frames under their content hash: each kept once, and read back exactly."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from tasks.connections import lmdb
-from tasks.connections.exact import flatten, restore
+from tasks.connections.exact import restore
 from tasks.connections.problems import Problem
 
 _LIBRARY = "frames"
@@ -25,9 +26,8 @@ class FrameShelf:
         self._library: Any = None
         self._opening = threading.Lock()
 
-    def put(self, content: str, frame: pd.DataFrame) -> None:
-        """Keep a frame under its hash. Raises `Problem` where it can't be."""
-        flat, layout = flatten(frame)
+    def put(self, content: str, flat: pd.DataFrame, layout: Mapping[str, Any]) -> None:
+        """Keep what `flatten` made of a frame under the frame's hash. Raises `Problem` where it can't be."""
         library = self._opened()
         lock = lmdb.write_lock(self.folder / "frames.lock", "The journal", _PATIENCE)
         with lock, lmdb.Explained(str(self.folder)):

@@ -18,8 +18,10 @@ import pandas as pd
 from flows.journal import messages, queries
 from flows.journal.database import JournalDatabase
 from flows.journal.frames import FrameShelf
+from flows.journal.packing import pack, unpack
 from flows.journal.records import FrameRef, Producer, RawMessage, RunRecord
 from tasks.connections.content import content_id
+from tasks.connections.exact import flatten
 from tasks.connections.problems import Problem
 from tasks.connections.scope import Message
 
@@ -30,7 +32,7 @@ _RECENT_ROWS = 10_000
 
 
 class Journal:
-    """The journal of a desk: a SQLite database and an ArcticDB library under `<data>/journal`.
+    """The journal of a desk: a SQLite database, and an ArcticDB library for large frames, under `<data>/journal`.
 
     Threads and processes may use it at once. Making one costs nothing: it is opened at first use.
 
@@ -175,14 +177,15 @@ class Journal:
         ref = FrameRef(content, schema, len(frame), origin if unchanged else None)
         known = self._database.rows("SELECT origin FROM frames WHERE id = ?", [content])
         if not known or (known[0]["origin"] is not None and not unchanged):
-            if not unchanged:
-                self._shelf.put(content, frame)
+            packed = None if unchanged else self._kept(content, frame)
             with self._database.transaction() as database:
                 database.execute(
                     "INSERT INTO frames VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET origin = NULL"
                     " WHERE excluded.origin IS NULL",
                     (content, len(frame), _origin(ref)),
                 )
+                if packed is not None:
+                    database.execute("INSERT OR IGNORE INTO contents VALUES (?, ?)", (content, packed))
         if len(frame) <= _RECENT_ROWS:
             with self._lock:
                 self._recent[content] = frame.copy()
@@ -196,12 +199,15 @@ class Journal:
         with self._lock:
             if content in self._recent:
                 return self._recent[content].copy()
-        known = self._database.rows("SELECT origin FROM frames WHERE id = ?", [content])
+        known = self._database.rows(
+            "SELECT origin, packed FROM frames LEFT JOIN contents ON frame = id WHERE id = ?", [content]
+        )
         if not known:
             raise Problem(f"The journal at {self.folder} has no frame {content[:12]}.")
-        if known[0]["origin"] is None:
-            return self._shelf.get(content)
-        return self._read_by_reference(content, json.loads(known[0]["origin"]))
+        origin, packed = known[0]
+        if origin is not None:
+            return self._read_by_reference(content, json.loads(origin))
+        return self._shelf.get(content) if packed is None else unpack(packed)
 
     def message(self, run: str, step: str, message: Message) -> None:
         """Keep a raw message; it is on disk when its step ends, or sooner when there are many."""
@@ -271,6 +277,14 @@ class Journal:
         Raises `Problem` with close matches where there is none, or several.
         """
         return queries.run(self._database, id_or_prefix)
+
+    def _kept(self, content: str, frame: pd.DataFrame) -> bytes | None:
+        """The bytes of a small frame; None for a large one, which is on its shelf when this returns."""
+        flat, layout = flatten(frame)
+        packed = pack(flat, layout)
+        if packed is None:
+            self._shelf.put(content, flat, layout)
+        return packed
 
     def _output(self, producer: Producer) -> pd.DataFrame:
         (row,) = self._database.rows(
