@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from tasks.connections.ib.simulator.gateway import SimulatedGateway
 
 MARKET_DATA_TYPE = {"live": 1, "delayed": 3}
+
+PROBES = range(900_000, 1_000_000)
+"""Client ids of those who only ask how the gateway is."""
 
 ROUTES = {"CASH": "IDEALPRO", "CRYPTO": "PAXOS"}
 NOT_ROUTED = {"FUT", "FOP", "IND", "CMDTY", "FUND"}
@@ -48,7 +52,7 @@ class Settings(BaseSettings):
     simulated: bool = Field(default=False, description="Start a simulated gateway for the run, and stop it with it")
     host: str = "127.0.0.1"
     port: int | None = Field(default=None, ge=1, le=65535, description="TWS 7496, paper 7497; Gateway 4001, paper 4002")
-    client_id: int = Field(default=17, ge=0, description="Every program on one gateway needs its own")
+    client_id: int = Field(default=17, ge=0, description="Other programs need others; runs at once take the next ones")
     timeout: Duration = Field(default=timedelta(seconds=10), description="For connecting")
     market_data: Literal["live", "delayed"] = Field(
         default="live",
@@ -107,6 +111,19 @@ class Broker(Connection):
             with self._opening:
                 return self._gateway().clock
         return GatewayClock(self) if self.settings.clock == "gateway" else None
+
+    def check_health(self) -> str:
+        """Connect, with a client id of its own so that a run under way isn't in the way, and ask for the time."""
+        if not self.settings.simulated:
+            own = self.settings.model_copy(update={"client_id": random.choice(PROBES)})  # noqa: S311 - guards nothing
+            with Broker(self.name, own, self.folder) as probe:
+                return f"{own.host}:{own.port}, {probe._told()}"
+        self.open()
+        return f"simulated, {self._told()}"
+
+    def _told(self) -> str:
+        now = pd.Timestamp(self.current_time(), unit="s")
+        return f"{', '.join(self.accounts()) or 'no accounts'}, {now:%Y-%m-%d %H:%M:%S} UTC there"
 
     def accounts(self) -> list[str]:
         """The accounts that this login manages."""
@@ -239,7 +256,8 @@ class Broker(Connection):
         if settings.simulated:
             gateway = self._gateway().start()
             host, port = gateway.host, gateway.port
-        self._shared = borrow(Address(host, port, settings.client_id, MARKET_DATA_TYPE[settings.market_data]))
+        address = Address(host, port, settings.client_id, MARKET_DATA_TYPE[settings.market_data])
+        self._shared = borrow(address, None if settings.simulated else self.folder)
         try:
             self._shared.bridge(self._timeout)
         except BaseException:

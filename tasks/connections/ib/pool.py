@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.connections.ib.bridge import Bridge
+from tasks.connections.ib.client_ids import ClientId
 from tasks.connections.ib.histories import Histories
 from tasks.connections.ib.pacing import Slots
 
 
 @dataclass(frozen=True)
 class Address:
-    """Whom to connect to, as whom, and what to ask for: 1 live market data, 3 delayed where there is no live."""
+    """Whom to connect to, as whom at least, and what to ask for: 1 live market data, 3 delayed where there is none."""
 
     host: str
     port: int
@@ -23,8 +25,10 @@ class Address:
 class Shared:
     """A bridge that is replaced when it has died, and what outlives it: pacing, and bars just received."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, folder: Path | None) -> None:
         self.address = address
+        self._folder = folder
+        self._client_id: ClientId | None = None
         self.users = 0
         self.histories = Histories()
         self.lines = Slots(50)
@@ -37,7 +41,12 @@ class Shared:
         with self._connecting:
             if self._bridge is None or not self._bridge.alive:
                 address = self.address
-                bridge = Bridge(address.host, address.port, address.client_id, is_reconnect=self._bridge is not None)
+                number = address.client_id
+                if self._folder is not None:
+                    if self._client_id is None:
+                        self._client_id = ClientId(self._folder, address.host, address.port, number)
+                    number = self._client_id.number
+                bridge = Bridge(address.host, address.port, number, is_reconnect=self._bridge is not None)
                 bridge.connect(timeout, address.market_data_type)
                 self._bridge = bridge
             return self._bridge
@@ -47,16 +56,23 @@ class Shared:
         with self._connecting:
             if self._bridge is not None:
                 self._bridge.close()
+            if self._client_id is not None:
+                self._client_id.give_back()
+                self._client_id = None
 
 
 _pool: dict[Address, Shared] = {}
 _lock = threading.Lock()
 
 
-def borrow(address: Address) -> Shared:
-    """The connection to this address, made at its first use; give it back."""
+def borrow(address: Address, folder: Path | None) -> Shared:
+    """The connection to this address, made at its first use; give it back.
+
+    Its client id is the first from the address's on that no other process of the desk has, whose
+    data folder this is; the address's own where there is none.
+    """
     with _lock:
-        shared = _pool.setdefault(address, Shared(address))
+        shared = _pool.setdefault(address, Shared(address, folder))
         shared.users += 1
         return shared
 

@@ -53,8 +53,8 @@ def connect(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     """A broker, not yet connected, on a port."""
     with ExitStack() as stack:
 
-        def make(port: int, **settings: Any) -> Broker:
-            broker = Broker("gateway", Settings(port=port, **{"timeout": "2s", **settings}), tmp_path)
+        def make(port: int, desk: str = "desk", **settings: Any) -> Broker:
+            broker = Broker("gateway", Settings(port=port, **{"timeout": "2s", **settings}), tmp_path / desk)
             stack.callback(broker.close)
             return broker
 

@@ -64,8 +64,8 @@ def test_something_else_on_the_port(connect: Connect) -> None:
             connect(server.getsockname()[1]).open()
 
 
-def test_a_client_id_in_use_is_refused_for_good(gateway: SimulatedGateway, connect: Connect) -> None:
-    connect(gateway.port, client_id=5, market_data="delayed").open()
+def test_a_client_id_that_another_desk_uses_is_refused_for_good(gateway: SimulatedGateway, connect: Connect) -> None:
+    connect(gateway.port, desk="another", client_id=5, market_data="delayed").open()
     with pytest.raises(Refused, match=rf"Client id 5 is in use at 127.0.0.1:{gateway.port}.*another `client_id`"):
         connect(gateway.port, client_id=5).open()
 
