@@ -27,10 +27,10 @@ from flows.shape import misshapen
 from flows.values import within
 from tasks.connections.base import Connection, Settings, connection_class, kinds
 from tasks.connections.problems import Problem
+from tasks.connections.scrubbing import PREFIX
 from tasks.run import OrderPolicy
 
 FILE = "_desk.yaml"
-SECRETS = "HEDGEROW_SECRET_"
 
 
 class DeskError(Problem):
@@ -282,4 +282,4 @@ def _is_secret(reference: Reference) -> bool:
 
 def _variable(reference: Reference) -> str:
     name = reference.name.partition(".")[2]
-    return SECRETS + name.upper() if _is_secret(reference) else name
+    return PREFIX + name.upper() if _is_secret(reference) else name

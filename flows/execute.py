@@ -24,6 +24,7 @@ from flows.plan import Condition, Port
 from flows.values import Unfit, convert
 from tasks.connections.problems import DataProblem, Problem, Refused
 from tasks.connections.scope import Deadline, Message, Scope, entered
+from tasks.connections.scrubbing import scrubbed
 from tasks.declare import TaskSpec
 from tasks.run import OrderPolicy, Run
 from tasks.validate import FrameBroken, projected, validated
@@ -75,13 +76,13 @@ def failed(node: Node, error: BaseException, attempts: int, seconds: float) -> O
 
 
 def describe(error: BaseException) -> str:
-    """An error as a person should read it: no traceback, but the place in the task's own file."""
+    """An error as a person should read it: no traceback, but the place in the task's own file; no secret."""
     if isinstance(error, Problem):
         return str(error)
     where = ""
     if frames := inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []:
         where = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})"
-    return f"{type(error).__name__}: {error}{where}"
+    return scrubbed(f"{type(error).__name__}: {error}{where}")
 
 
 def _held_back(node: Node, upstream: Mapping[str, Outcome]) -> Outcome | None:
@@ -138,11 +139,12 @@ class _Attempt:
         self.notes: list[str] = []
 
     def note(self, text: str) -> None:
+        text = scrubbed(text)
         self.notes.append(text)
         self.context.watcher.step_note(self.node, text)
 
     def progress(self, done: int, total: int, what: str) -> None:
-        self.context.watcher.step_progress(self.node, done, total, what)
+        self.context.watcher.step_progress(self.node, done, total, scrubbed(what))
 
     def message(self, message: Message) -> None:
         self.context.journal.message(self.context.id, self.node.name, message)

@@ -8,9 +8,18 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from tasks.connections.scrubbing import scrubbed
+
 FILE = "hedgerow.log"
 BYTES = 10_000_000
 FILES = 5
+
+
+class WithoutSecrets(logging.Formatter):
+    """Writes a record, and the error it tells of, with secrets by their names."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return scrubbed(super().format(record))
 
 
 class FirstLines(logging.Handler):
@@ -22,7 +31,7 @@ class FirstLines(logging.Handler):
         self._where = where
 
     def emit(self, record: logging.LogRecord) -> None:
-        first, *rest = record.getMessage().splitlines() or [""]
+        first, *rest = scrubbed(record.getMessage()).splitlines() or [""]
         more = f" (and {len(rest)} more lines in {self._where})" if rest else ""
         self._say(f"{first}{more}")
 
@@ -38,7 +47,7 @@ def logged(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = RotatingFileHandler(folder / FILE, maxBytes=BYTES, backupCount=FILES, encoding="utf-8")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        file.setFormatter(WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handlers.append(file)
     except OSError:
         pass

@@ -225,7 +225,7 @@ def _fit_plot(beta: Any, benchmark: str, x: pd.Series[float], y: pd.Series[float
         f"{beta.symbol} on {benchmark}: beta {beta.beta:.3f}{error}, R² {beta.r_squared:.2f},"
         f" {counted(beta.observations, 'session')}"
     )
-    names = (f"{benchmark}'s daily return", f"{beta.symbol}'s")
+    names = (f"{benchmark}'s daily return", f"{beta.symbol}'s daily return")
     svg = scatter(title, x.tolist(), y.tolist(), (beta.intercept, beta.beta), names)
     return f"![{literal(title)}]({data_uri(svg)})"
 

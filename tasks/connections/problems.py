@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tasks.connections.scrubbing import scrubbed
+
 
 class Problem(Exception):
-    """Something is wrong that the user can mend.
+    """Something is wrong that the user can mend. What it says holds no secret, whatever it quotes.
 
     Parameters
     ----------
@@ -17,9 +19,9 @@ class Problem(Exception):
     retryable = False
 
     def __init__(self, reason: str, instruction: str = "") -> None:
-        super().__init__(reason if not instruction else f"{reason} {instruction}")
-        self.reason = reason
-        self.instruction = instruction
+        self.reason = scrubbed(reason)
+        self.instruction = scrubbed(instruction)
+        super().__init__(self.reason if not instruction else f"{self.reason} {self.instruction}")
 
     def __reduce__(self) -> tuple[type[Problem], tuple[str, str]]:
         return type(self), (self.reason, self.instruction)

@@ -50,8 +50,12 @@ class Database(base.Connection):
             self._engine = sqlalchemy.create_engine(url)
         except ImportError as error:
             raise Problem(f"`{self.name}` needs a driver: {error}.", "Install it, or use `url: sqlite`.") from error
-        except sqlalchemy.exc.ArgumentError as error:
-            raise Problem(f"`{self.name}`: its `url` is none that SQLAlchemy knows.", "Such as `sqlite`.") from error
+        except (sqlalchemy.exc.ArgumentError, ValueError, TypeError):
+            # What the errors say quotes the address, or the part of a password that was taken for a port.
+            raise Problem(
+                f"`{self.name}`: its `url` is none that SQLAlchemy knows.",
+                "Such as `sqlite`; in a password, write `@` as `%40`, `/` as `%2F` and `:` as `%3A`.",
+            ) from None
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine)
         # What each column of each table was in its frame, so that it comes back as it was.
@@ -142,6 +146,17 @@ class Database(base.Connection):
         columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
         read = {name: from_database(column, kind) for (name, kind), column in zip(kinds.items(), columns, strict=True)}
         return pd.DataFrame(read, copy=False)
+
+    def check_health(self) -> str:
+        """Open it and ask it for a number."""
+        import sqlalchemy
+
+        self.open()
+        with self._explained(), self._engine.connect() as connection:
+            connection.execute(sqlalchemy.text("SELECT 1")).all()
+            told = sqlalchemy.select(self._catalog.c["table"]).distinct()
+            count = len(connection.execute(told).all())
+        return f"{self._engine.dialect.name}, {count} table{'' if count == 1 else 's'}"
 
     def _agree(self, connection: Any, table: str, kinds: Mapping[str, str], key: Sequence[str]) -> None:
         """Hold a frame's columns against the table's, or put down those of a new table."""
