@@ -139,6 +139,24 @@ def runs(pipeline: str | None, limit: int, desk: str | None) -> None:
 
 
 @main.command()
+@click.option(
+    "--timeout",
+    "patience",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Seconds that a connection has to answer.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_desk
+def status(patience: float, as_json: bool, desk: str | None) -> None:
+    """Show each pipeline's last and next run, and try each connection; exit 1 where something is unwell."""
+    from flows.commands.status import show_status
+
+    sys.exit(show_status(desk, patience, as_json=as_json))
+
+
+@main.command()
 @click.argument("run", metavar="RUN")
 @click.argument("step", required=False)
 @click.option("--where", "conditions", multiple=True, metavar="COLUMN=VALUE", help="Narrow to these rows.")

@@ -6,6 +6,7 @@ import inspect
 import typing
 from datetime import timedelta
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -35,12 +36,22 @@ def list_pipelines() -> None:
     """Print the pipelines with their schedules and descriptions."""
     table = _table("pipeline", "schedule", "description")
     for path in pipeline_paths(find_root()):
-        value = read(path).value
-        keys = value if isinstance(value, dict) else {}
-        schedule = keys.get("schedule") or {}
-        when = " ".join(str(part) for part in schedule.values()) if isinstance(schedule, dict) else str(schedule)
-        table.add_row(path.stem, when, str(keys.get("description", "")))
+        keys = _keys(path)
+        table.add_row(path.stem, schedule_text(path), str(keys.get("description", "")))
     Console().print(table)
+
+
+def schedule_text(path: Path) -> str:
+    """A pipeline's schedule in a few words, from its file as written, right or wrong."""
+    schedule = _keys(path).get("schedule") or {}
+    if not isinstance(schedule, dict):
+        return str(schedule)
+    return " ".join(f"after {value}" if key == "after" else str(value) for key, value in schedule.items())
+
+
+def _keys(path: Path) -> dict[str, Any]:
+    value = read(path).value
+    return value if isinstance(value, dict) else {}
 
 
 def show_tasks() -> None:

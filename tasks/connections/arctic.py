@@ -105,6 +105,13 @@ class FrameStore(base.Connection):
             kept = self._shelf(library, symbol, version).read_metadata(symbol, as_of=version).metadata or {}
         return {name: value for name, value in kept.items() if name not in _OURS}
 
+    def check_health(self) -> str:
+        """Open it and list its libraries."""
+        self.open()
+        with self._explained():
+            count = len(self._store.list_libraries())
+        return f"{count} librar{'y' if count == 1 else 'ies'}"
+
     def _read(
         self, library: str, symbol: str, version: int | None, columns: Sequence[str] | None
     ) -> tuple[pd.DataFrame, int, dict[str, Any]]:

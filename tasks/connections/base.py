@@ -96,6 +96,22 @@ class Connection(ABC):
         """The market's clock, where this connection has one of its own; may be asked before it is opened."""
         return None
 
+    def check_health(self) -> str:
+        """See that it can be used: open it, and ask what needs an answer from the other side.
+
+        Returns
+        -------
+        str
+            What it says of itself, in a few words, with no secret in them.
+
+        Raises
+        ------
+        Problem
+            What is wrong, and what to do.
+        """
+        self.open()
+        return ""
+
     @abstractmethod
     def _open(self) -> None: ...
 

@@ -37,6 +37,12 @@ class Notifier(base.Connection):
     def _close(self) -> None:
         pass
 
+    def check_health(self) -> str:
+        """Say who can be told; nobody is."""
+        self.open()
+        channels = ", ".join(self.settings.channels)
+        return f"reaches {channels}" if channels else "no channels: alerts are in the log only"
+
     def send(self, to: str, title: str, body: str) -> str:
         """Tell someone. Returns how: `logged`.
 
