@@ -16,7 +16,7 @@ from flows.check import check_file
 from flows.check.parameters import bind
 from flows.desk import load_desk
 from tasks.connections.clock import WallClock
-from tasks.connections.ib.broker import Broker
+from tasks.connections.ib.bridge import Bridge
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.registry import catalog
 
@@ -129,12 +129,16 @@ connections:
     assert "can't be written: unable to open database file" in told["gone"]
 
 
-def test_a_gateway_is_asked_beside_a_run_that_holds_the_desks_client_id(status, tmp_path):
+def test_a_gateway_is_asked_beside_a_run_that_holds_the_desks_client_id(status):
     with SimulatedGateway(port=0) as gateway:
         status.write("_desk", f"connections:\n  gateway: {{kind: ib, port: {gateway.port}, client_id: 5}}\n")
-        with Broker("gateway", Broker.Settings(port=gateway.port, client_id=5), tmp_path) as running:
+        running = Bridge("127.0.0.1", gateway.port, 5)  # not shared with others, as that of another process
+        running.connect(5, 1)
+        try:
             _, connections = status.told()
-            assert running.accounts() == ["DU1234567", "DU7654321"]
+            assert running.alive
+        finally:
+            running.close()
     assert connections["gateway"]["well"]
     words = f"127.0.0.1:{gateway.port}, DU1234567, DU7654321, 2022-12-28 20:45:00 UTC there"
     assert connections["gateway"]["told"] == words
