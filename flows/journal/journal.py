@@ -6,8 +6,7 @@ import json
 import os
 import socket
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -17,18 +16,12 @@ import pandas as pd
 
 from flows.journal import messages, queries
 from flows.journal.database import JournalDatabase
-from flows.journal.frames import FrameShelf
-from flows.journal.packing import pack, unpack
+from flows.journal.kept import KeptFrames, ReadOrigin
 from flows.journal.records import FrameRef, Producer, RawMessage, RunRecord
-from tasks.connections.content import content_id
-from tasks.connections.exact import flatten
-from tasks.connections.problems import Problem
 from tasks.connections.scope import Message
 
 _FLUSH_AT = 500
 """Messages of a step that are held in memory before they are written."""
-_RECENT = 64
-_RECENT_ROWS = 10_000
 
 
 class Journal:
@@ -45,14 +38,12 @@ class Journal:
         Where absent, such frames can't be read back.
     """
 
-    def __init__(self, folder: Path, read_origin: Callable[[Mapping[str, Any]], pd.DataFrame] | None = None) -> None:
+    def __init__(self, folder: Path, read_origin: ReadOrigin | None = None) -> None:
         self.folder = folder / "journal"
-        self.read_origin = read_origin
         self._database = JournalDatabase(self.folder)
-        self._shelf = FrameShelf(self.folder / "frames")
+        self._frames = KeptFrames(self.folder, self._database, read_origin)
         self._lock = threading.Lock()
         self._messages: dict[tuple[str, str], list[Message]] = {}
-        self._recent: OrderedDict[str, pd.DataFrame] = OrderedDict()
 
     def __enter__(self) -> Self:
         return self
@@ -68,8 +59,8 @@ class Journal:
             held = [key for key, some in self._messages.items() if some]
         for run, step in held:
             self._flush(run, step)
+        self._frames.close()
         self._database.close()
-        self._shelf.close()
 
     def begin_run(
         self,
@@ -149,7 +140,7 @@ class Journal:
         written = [row for ref in outputs.values() if ref.schema == "FrameWrites" for row in self._writes(ref)]
         with self._lock:
             held = self._messages.pop((run, step), [])
-        with self._database.transaction() as database:
+        with self._frames.with_frames(outputs.values()) as database:
             messages.insert(database, run, step, held)
             database.execute(
                 "UPDATE steps SET status = ?, seconds = ?, attempts = ?, error = ?, notes = ?"
@@ -168,46 +159,15 @@ class Journal:
     def put_frame(self, frame: pd.DataFrame, schema: str) -> FrameRef:
         """Keep a frame under its content hash, once, or by reference where it was read from a store unchanged.
 
+        It is on disk when its step ends, or the effect that yields it is done.
+
         Raises `DataProblem` for a frame that can't be kept, `Problem` where the journal can't be written.
         """
-        content = content_id(frame)
-        origin = dict(frame.attrs.get("origin") or {})
-        # Attributes outlive changes: only the hash tells whether the frame still is what was read.
-        unchanged = bool(origin) and origin.pop("content", None) == content
-        ref = FrameRef(content, schema, len(frame), origin if unchanged else None)
-        known = self._database.rows("SELECT origin FROM frames WHERE id = ?", [content])
-        if not known or (known[0]["origin"] is not None and not unchanged):
-            packed = None if unchanged else self._kept(content, frame)
-            with self._database.transaction() as database:
-                database.execute(
-                    "INSERT INTO frames VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET origin = NULL"
-                    " WHERE excluded.origin IS NULL",
-                    (content, len(frame), _origin(ref)),
-                )
-                if packed is not None:
-                    database.execute("INSERT OR IGNORE INTO contents VALUES (?, ?)", (content, packed))
-        if len(frame) <= _RECENT_ROWS:
-            with self._lock:
-                self._recent[content] = frame.copy()
-                while len(self._recent) > _RECENT:
-                    self._recent.popitem(last=False)
-        return ref
+        return self._frames.put(frame, schema)
 
     def frame(self, ref: str | FrameRef) -> pd.DataFrame:
         """The frame of a reference, or of its id. Raises `Problem` where it can't be read any more."""
-        content = ref if isinstance(ref, str) else ref.id
-        with self._lock:
-            if content in self._recent:
-                return self._recent[content].copy()
-        known = self._database.rows(
-            "SELECT origin, packed FROM frames LEFT JOIN contents ON frame = id WHERE id = ?", [content]
-        )
-        if not known:
-            raise Problem(f"The journal at {self.folder} has no frame {content[:12]}.")
-        origin, packed = known[0]
-        if origin is not None:
-            return self._read_by_reference(content, json.loads(origin))
-        return self._shelf.get(content) if packed is None else unpack(packed)
+        return self._frames.get(ref if isinstance(ref, str) else ref.id)
 
     def message(self, run: str, step: str, message: Message) -> None:
         """Keep a raw message; it is on disk when its step ends, or sooner when there are many."""
@@ -256,7 +216,7 @@ class Journal:
     def done(self, key: str, outputs: Mapping[str | None, FrameRef]) -> None:
         """An effect is done, with these results. Only the first time counts."""
         text = _json({name or "": vars(ref) for name, ref in outputs.items()})
-        with self._database.transaction() as database:
+        with self._frames.with_frames(outputs.values()) as database:
             database.execute("UPDATE effects SET done = 1, outputs = ? WHERE key = ? AND NOT done", (text, key))
 
     def writer(self, store: str, library: str, symbol: str, version: int) -> Producer | None:
@@ -278,14 +238,6 @@ class Journal:
         """
         return queries.run(self._database, id_or_prefix)
 
-    def _kept(self, content: str, frame: pd.DataFrame) -> bytes | None:
-        """The bytes of a small frame; None for a large one, which is on its shelf when this returns."""
-        flat, layout = flatten(frame)
-        packed = pack(flat, layout)
-        if packed is None:
-            self._shelf.put(content, flat, layout)
-        return packed
-
     def _output(self, producer: Producer) -> pd.DataFrame:
         (row,) = self._database.rows(
             "SELECT frame FROM outputs WHERE run = ? AND step = ? AND field = ?",
@@ -296,15 +248,6 @@ class Journal:
     def _writes(self, ref: FrameRef) -> list[tuple[str, str, str, int]]:
         columns = ["store", "library", "symbol", "version"]
         return [tuple(row) for row in self.frame(ref)[columns].astype(object).itertuples(index=False)]
-
-    def _read_by_reference(self, content: str, origin: Mapping[str, Any]) -> pd.DataFrame:
-        where = f"{origin['library']}/{origin['symbol']} version {origin['version']} in `{origin['store']}`"
-        if self.read_origin is None:
-            raise Problem(f"Frame {content[:12]} is kept in a store, as {where}, which isn't open here.")
-        frame = self.read_origin(origin)
-        if content_id(frame) != content:
-            raise Problem(f"{where} is no longer what the run read.", "It was written anew outside of any run.")
-        return frame
 
     def _flush(self, run: str, step: str) -> None:
         with self._lock:
