@@ -22,6 +22,7 @@ from flows.execute import describe
 from flows.graph import Node, unroll
 from flows.idempotency import check_past
 from flows.journal import Journal
+from flows.logs import hide_secrets
 from flows.occasion import Occasion
 from flows.outcome import Outcome
 from flows.plan import Plan
@@ -97,6 +98,7 @@ def run_batch(
         A step that fails raises nothing: it is in the outcomes.
     """
     require_runnable(plan)
+    hide_secrets()
     api = None if untracked else prefect_api.configured()
     if api is not None and occasion.flow_run is None:
         prefect_api.require_reachable(api)

@@ -7,19 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 from tasks.connections.scrubbing import scrubbed
 
 FILE = "hedgerow.log"
 BYTES = 10_000_000
 FILES = 5
-
-
-class WithoutSecrets(logging.Formatter):
-    """Writes a record, and the error it tells of, with secrets by their names."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return scrubbed(super().format(record))
+_EXCEPTIONS = logging.Formatter()
 
 
 class FirstLines(logging.Handler):
@@ -31,9 +26,36 @@ class FirstLines(logging.Handler):
         self._where = where
 
     def emit(self, record: logging.LogRecord) -> None:
-        first, *rest = scrubbed(record.getMessage()).splitlines() or [""]
+        first, *rest = record.getMessage().splitlines() or [""]
         more = f" (and {len(rest)} more lines in {self._where})" if rest else ""
         self._say(f"{first}{more}")
+
+
+def hide_secrets() -> None:
+    """From now on nothing that this process logs holds a secret, whoever logs it and wherever it goes.
+
+    Not a filter: those of a logger don't see what its children log, and Prefect has handlers of its own.
+    """
+    made = logging.getLogRecordFactory()
+    if getattr(made, "hides_secrets", False):
+        return
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = made(*args, **kwargs)
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):  # logging itself tells of a message that doesn't suit its arguments
+            return record
+        if (clean := scrubbed(said)) != said:
+            record.msg, record.args = clean, None
+        if record.exc_info:
+            trace = _EXCEPTIONS.formatException(record.exc_info)
+            if (clean := scrubbed(trace)) != trace:
+                record.exc_text = clean  # what formatters write in place of the error
+        return record
+
+    make.hides_secrets = True  # type: ignore[attr-defined] # a mark on our own function
+    logging.setLogRecordFactory(make)
 
 
 @contextmanager
@@ -42,12 +64,13 @@ def logged(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
     A folder that can't be written leaves only what is said: the run itself will tell of it.
     """
+    hide_secrets()
     root = logging.getLogger("hedgerow")
     handlers: list[logging.Handler] = [FirstLines(say, f"{folder.name}/{FILE}")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = RotatingFileHandler(folder / FILE, maxBytes=BYTES, backupCount=FILES, encoding="utf-8")
-        file.setFormatter(WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handlers.append(file)
     except OSError:
         pass

@@ -16,7 +16,7 @@ ADDRESS = "postgresql+psycopg://desk:tr0ub4dor&3@db.example.com:5432/hedges?sslp
 def held(monkeypatch):
     monkeypatch.setenv("HEDGEROW_SECRET_DATABASE", ADDRESS)
     monkeypatch.setenv("HEDGEROW_SECRET_CHAT", "https://hooks.example.com/services/T0AB/B0CD/Zk3lPqRsTuVwXyZ")
-    monkeypatch.setenv("HEDGEROW_SECRET_PASSWORD", "it's \\ a \"secret\"")
+    monkeypatch.setenv("HEDGEROW_SECRET_PASSWORD", 'it\'s \\ a "secret"')
     monkeypatch.setenv("HEDGEROW_SECRET_PIN", "42")
 
 
@@ -34,7 +34,7 @@ def held(monkeypatch):
 )
 def test_a_secret_and_the_parts_of_an_address_that_tell_it_stand_by_their_names(said, wanted):
     assert wanted in scrubbed(said)
-    assert not any(part in scrubbed(said) for part in ("tr0ub4dor", "swordfish", "Zk3lPqRs", "secret\""))
+    assert not any(part in scrubbed(said) for part in ("tr0ub4dor", "swordfish", "Zk3lPqRs", 'secret"'))
 
 
 def test_where_an_address_leads_is_still_told():
