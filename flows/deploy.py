@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.responses import DeploymentResponse
 
-LONGEST = 370
-"""Instants of one schedule: its text may have 6,500 characters, and each takes 17."""
+LONGEST = 64
+"""Instants of one schedule, a quarter's sessions: a server reads them all each time that it looks at it."""
+_PAGE = 200
 AHEAD = pd.Timedelta(days=366)
+SOON = pd.Timedelta(minutes=1)
+"""Until the server's own scheduler has surely looked at a deployment."""
 RENEWED = pd.Timedelta(days=30)
 """How often a schedule is made anew at least: calendars are amended."""
 
@@ -46,7 +49,25 @@ def deployment_name(plan: Plan, desk: Desk) -> str:
     return plan.name if desk.profile is None else f"{plan.name}@{desk.profile}"
 
 
-def register(client: SyncPrefectClient, plan: Plan, desk: Desk, version: str, now: pd.Timestamp) -> Registered:
+def existing(client: SyncPrefectClient, desk: Desk) -> dict[str, DeploymentResponse]:
+    """The deployments of a desk that a server has, by their names."""
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+
+    ours: Any = DeploymentFilter(tags=DeploymentFilterTags(all_=tags(desk)))
+    found: list[DeploymentResponse] = []
+    while page := client.read_deployments(deployment_filter=ours, limit=_PAGE, offset=len(found)):
+        found += page
+    return {deployment.name: deployment for deployment in found}
+
+
+def register(
+    client: SyncPrefectClient,
+    plan: Plan,
+    desk: Desk,
+    version: str,
+    now: pd.Timestamp,
+    before: DeploymentResponse | None = None,
+) -> Registered:
     """Create or renew the deployment of a pipeline.
 
     A schedule that somebody has paused stays paused. Its runs to come are replaced by those of the
@@ -62,10 +83,11 @@ def register(client: SyncPrefectClient, plan: Plan, desk: Desk, version: str, no
         What is run: see `flows.accepted`.
     now
         The wall's time.
+    before
+        The deployment as the server has it.
     """
     flow = as_flow(plan, _not_here, fields=RUN_FIELDS)
     name = deployment_name(plan, desk)
-    before = _existing(client, plan, name)
     is_active = before is None or all(each.active for each in before.schedules)
     is_paused = not is_active or (before is not None and before.paused)
     schedule = plan.file.schedule
@@ -81,7 +103,7 @@ def register(client: SyncPrefectClient, plan: Plan, desk: Desk, version: str, no
         parameter_openapi_schema=form(flow, plan),
         enforce_parameter_schema=True,
     )
-    if upcoming and not is_paused:
+    if upcoming and not is_paused and upcoming[0].instant < now + SOON:
         # Runs that come due before the server's scheduler next looks would have none.
         client.request(
             "POST",
@@ -89,7 +111,7 @@ def register(client: SyncPrefectClient, plan: Plan, desk: Desk, version: str, no
             path_params={"id": identity},
             json={"start_time": now.isoformat()},
         ).raise_for_status()
-    return Registered(identity, name, upcoming, _renewal(upcoming, now), is_paused)
+    return Registered(identity, name, upcoming, renewal(upcoming, now), is_paused)
 
 
 def unregister(client: SyncPrefectClient, registered: Registered) -> None:
@@ -118,19 +140,11 @@ def _schedules(upcoming: Sequence[Slot], is_active: bool) -> list[DeploymentSche
     return [DeploymentScheduleCreate(schedule=rule, active=is_active)]
 
 
-def _renewal(upcoming: Sequence[Slot], now: pd.Timestamp) -> pd.Timestamp | None:
+def renewal(upcoming: Sequence[Slot], now: pd.Timestamp) -> pd.Timestamp | None:
+    """When half of a schedule's instants are used up, or in a month if that is sooner."""
     if not upcoming:
         return None
     return min(upcoming[len(upcoming) // 2].instant, now + RENEWED) if len(upcoming) == LONGEST else now + RENEWED
-
-
-def _existing(client: SyncPrefectClient, plan: Plan, name: str) -> DeploymentResponse | None:
-    from prefect.exceptions import ObjectNotFound
-
-    try:
-        return client.read_deployment_by_name(f"{plan.name}/{name}")
-    except ObjectNotFound:
-        return None
 
 
 def _description(plan: Plan) -> str:

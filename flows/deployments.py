@@ -10,7 +10,7 @@ import pandas as pd
 
 from flows import accepted
 from flows.check import check_file, render
-from flows.deploy import Registered, register, unregister
+from flows.deploy import Registered, deployment_name, existing, register, unregister
 from flows.desk import FILE, Desk, load_desk
 from flows.missed import make_up
 from flows.plan import Plan
@@ -79,13 +79,14 @@ class Deployments:
         plans, wrong = self._checked(desk, now)
         self._tell(wrong)
         new: list[Registered] = []
+        there = existing(self._client, desk)
         for name, plan in plans.items():
             version = accepted.accept(accepted.folder_of(desk), plan, desk_text)
             before = self.served.get(name)
             is_renewed = before is not None and before.renew is not None and before.renew <= now
             if before is not None and self._versions[name] == version and not is_renewed:
                 continue
-            registered = register(self._client, plan, desk, version, now)
+            registered = register(self._client, plan, desk, version, now, there.get(deployment_name(plan, desk)))
             if before is None:
                 new.append(registered)
                 self._make_up(plan, desk, registered, now)
