@@ -101,6 +101,19 @@ def up(port: int | None, limit: int, desk: str | None) -> None:
     sys.exit(serve_pipelines(port, limit, desk))
 
 
+@main.command()
+@click.option("--pool", metavar="NAME", help="The work pool; by default the only one that the server has.")
+@click.option("--repository", metavar="URL", help="What workers clone; by default the project's `origin`.")
+@click.option("--branch", metavar="NAME", help="Of the repository; by default the one that is checked out.")
+@click.option("--folder", metavar="PATH", help="Where workers keep their clone; by default in their home folder.")
+@_desk
+def deploy(pool: str | None, repository: str | None, branch: str | None, folder: str | None, desk: str | None) -> None:
+    """Deploy all pipelines to a work pool, for workers on any machine, and write prefect.yaml."""
+    from flows.commands.deploy import deploy_pipelines
+
+    sys.exit(deploy_pipelines(pool, desk, repository=repository, branch=branch, folder=folder))
+
+
 @main.command(name="list")
 def list_() -> None:
     """List the pipelines."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.responses import DeploymentResponse
 
+    from flows.prefect_yaml import Pool
+
 LONGEST = 64
 """Instants of one schedule, a quarter's sessions: a server reads them all each time that it looks at it."""
 _PAGE = 200
@@ -67,6 +69,7 @@ def register(
     version: str,
     now: pd.Timestamp,
     before: DeploymentResponse | None = None,
+    pool: Pool | None = None,
 ) -> Registered:
     """Create or renew the deployment of a pipeline.
 
@@ -85,6 +88,8 @@ def register(
         The wall's time.
     before
         The deployment as the server has it.
+    pool
+        Whose workers run it; None where it is served.
     """
     flow = as_flow(plan, _not_here, fields=RUN_FIELDS)
     name = deployment_name(plan, desk)
@@ -99,7 +104,7 @@ def register(
         schedules=_schedules(upcoming, is_active),
         description=_description(plan),
         tags=tags(desk, schedule.after if schedule else None),
-        entrypoint=f"flows.catalog.{plan.name}",
+        **(pool.keys(plan) if pool else {"entrypoint": f"flows.catalog.{plan.name}"}),
         parameter_openapi_schema=form(flow, plan),
         enforce_parameter_schema=True,
     )

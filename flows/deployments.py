@@ -76,7 +76,7 @@ class Deployments:
             self._tell({FILE: f"{problem}\nEverything is served as it was before this edit."})
             self._seen = stamps
             return []
-        plans, wrong = self._checked(desk, now)
+        plans, wrong = checked_plans(self.root, desk, now)
         self._tell(wrong)
         new: list[Registered] = []
         there = existing(self._client, desk)
@@ -96,32 +96,6 @@ class Deployments:
         self._drop_removed({*plans, *wrong})
         self._seen = stamps
         return new
-
-    def _checked(self, desk: Desk, now: pd.Timestamp) -> tuple[dict[str, Plan], dict[str, str]]:
-        """(plans, what is wrong), by pipeline."""
-        tasks, folder = catalog(), self.root / FOLDER
-        paths = pipeline_paths(self.root)
-        plans: dict[str, Plan] = {}
-        wrong: dict[str, str] = {}
-        for path in paths:
-            checked = check_file(_short(path), tasks, desk, folder)
-            if checked.plan is None:
-                wrong[path.stem] = render(checked).rstrip()
-            elif checked.plan.file.stream:
-                wrong[path.stem] = f"{path.name} has a `stream:`, and this version has no runner for streams."
-            else:
-                plans[path.stem] = checked.plan
-        for name, plan in list(plans.items()):
-            if sentences := _schedule_faults(plan, now, [path.stem for path in paths]):
-                wrong[name] = sentences
-                del plans[name]
-        after = {name: plan.file.schedule.after for name, plan in plans.items() if plan.file.schedule}
-        while found := circle({name: earlier for name, earlier in after.items() if earlier is not None}):
-            for name in found[1:]:
-                wrong[name] = f"{name}.yaml: {' runs after '.join(found)}, so none of them ever does."
-                plans.pop(name, None)
-                after.pop(name, None)
-        return plans, wrong
 
     def _tell(self, wrong: Mapping[str, str]) -> None:
         for name, text in wrong.items():
@@ -157,6 +131,33 @@ class Deployments:
                 continue
             stamps[path] = (status.st_mtime_ns, status.st_size)
         return stamps
+
+
+def checked_plans(root: Path, desk: Desk, now: pd.Timestamp) -> tuple[dict[str, Plan], dict[str, str]]:
+    """(plans that can be deployed, what is wrong with the others), by pipeline."""
+    tasks, folder = catalog(), root / FOLDER
+    paths = pipeline_paths(root)
+    plans: dict[str, Plan] = {}
+    wrong: dict[str, str] = {}
+    for path in paths:
+        checked = check_file(_short(path), tasks, desk, folder)
+        if checked.plan is None:
+            wrong[path.stem] = render(checked).rstrip()
+        elif checked.plan.file.stream:
+            wrong[path.stem] = f"{path.name} has a `stream:`, and this version has no runner for streams."
+        else:
+            plans[path.stem] = checked.plan
+    for name, plan in list(plans.items()):
+        if sentences := _schedule_faults(plan, now, [path.stem for path in paths]):
+            wrong[name] = sentences
+            del plans[name]
+    after = {name: plan.file.schedule.after for name, plan in plans.items() if plan.file.schedule}
+    while found := circle({name: earlier for name, earlier in after.items() if earlier is not None}):
+        for name in found[1:]:
+            wrong[name] = f"{name}.yaml: {' runs after '.join(found)}, so none of them ever does."
+            plans.pop(name, None)
+            after.pop(name, None)
+    return plans, wrong
 
 
 def _schedule_faults(plan: Plan, now: pd.Timestamp, pipelines: list[str]) -> str:

@@ -1,0 +1,106 @@
+"""`hedgerow deploy`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flows import prefect_api
+from flows.deployments import checked_plans
+from flows.desk import Desk, load_desk
+from flows.plan import Plan
+from flows.prefect_yaml import FILE, Pool, prefect_yaml, pull_steps, version_of
+from flows.project import FOLDER, find_root
+from tasks.connections.clock import WallClock
+from tasks.connections.problems import Problem
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from flows.deploy import Registered
+
+
+def deploy_pipelines(
+    pool_name: str | None, profile: str | None, *, repository: str | None, branch: str | None, folder: str | None
+) -> int:
+    """Deploy every pipeline that checks to a work pool; return the exit status: 1 where one was left out."""
+    root = find_root()
+    desk = load_desk(root / FOLDER, profile)
+    url = prefect_api.configured()
+    if url is None:
+        raise Problem("No Prefect API is configured.", "Set PREFECT_API_URL to that of your server.")
+    prefect_api.require_reachable(url)
+    pull = pull_steps(root, repository, branch, folder)
+    # Prefect is imported late: it takes seconds.
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        pool = Pool(_pool(client, pool_name), pull, profile)
+        now = WallClock().now()
+        plans, wrong = checked_plans(root, desk, now)
+        for name, text in wrong.items():
+            click.echo(f"{text}\n{name}: left out", err=True)
+        deployed = _registered(client, plans, desk, pool, version_of(root))
+        _drop_removed(client, desk, pool, {*plans, *wrong})
+    (root / FILE).write_text(prefect_yaml(pool, desk, deployed, version_of(root)), encoding="utf-8")
+    _tell(deployed, wrong, pool, url)
+    return 1 if wrong else 0
+
+
+def _pool(client: SyncPrefectClient, name: str | None) -> str:
+    """The work pool of this name, or the only one. Raises `Problem` where it isn't there."""
+    there = sorted(pool.name for pool in client.read_work_pools())
+    listed = ", ".join(there) or "none"
+    if name is None and len(there) == 1:
+        return there[0]
+    if name is None and there:
+        raise Problem(f"This server has several work pools: {listed}.", "Name one with --pool.")
+    if name not in there:
+        raise Problem(
+            f"This server has no work pool{f' `{name}`' if name else ''} (there are: {listed}).",
+            f"Create it with `prefect work-pool create {name or 'NAME'} --type process`.",
+        )
+    return name
+
+
+def _registered(
+    client: SyncPrefectClient, plans: dict[str, Plan], desk: Desk, pool: Pool, version: str
+) -> dict[str, tuple[Plan, Registered]]:
+    from flows.deploy import deployment_name, existing, register
+
+    now = WallClock().now()
+    there = existing(client, desk)
+    return {
+        name: (plan, register(client, plan, desk, version, now, there.get(deployment_name(plan, desk)), pool))
+        for name, plan in plans.items()
+    }
+
+
+def _drop_removed(client: SyncPrefectClient, desk: Desk, pool: Pool, there: set[str]) -> None:
+    """Take off the server what this desk has in the pool and no file stands for any more."""
+    from flows.deploy import existing
+
+    for name, deployment in existing(client, desk).items():
+        if deployment.work_pool_name == pool.name and name.partition("@")[0] not in there:
+            client.delete_deployment(deployment.id)
+            click.echo(f"{name}: its file is gone, and so is its deployment")
+
+
+def _tell(deployed: dict[str, tuple[Plan, Registered]], wrong: dict[str, str], pool: Pool, url: str) -> None:
+    width = max((len(name) for name in deployed), default=0)
+    for name, (_, registered) in sorted(deployed.items()):
+        if registered.is_paused:
+            when = "its schedule is paused"
+        elif registered.upcoming:
+            first, last = registered.upcoming[0], registered.upcoming[-1]
+            when = f"next {first.instant:%Y-%m-%d %H:%M:%SZ}, session {first.session}; scheduled to {last.session}"
+        else:
+            when = "when it is asked for"
+        click.echo(f"  {name:<{width}}  {when}")
+    count = len(deployed)
+    click.echo(
+        f"{count} pipeline{'' if count == 1 else 's'} deployed to the work pool {pool.name}"
+        f"{f', {len(wrong)} left out' if wrong else ''}: {url.rstrip('/').removesuffix('/api')}/deployments"
+    )
+    click.echo(f"written to {FILE}; a worker is started with: prefect worker start --pool {pool.name}")
