@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
@@ -76,7 +77,10 @@ class Artifacts:
         self._lock = threading.Lock()
         self._waiting: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lost = False
-        self._sender = threading.Thread(target=self._send_all, name="artifacts", daemon=True)
+        # In the flow run's context: Prefect's settings may be those of this flow run alone.
+        self._sender = threading.Thread(
+            target=copy_context().run, args=(self._send_all,), name="artifacts", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._sender.start()
@@ -133,7 +137,7 @@ class Artifacts:
         )
 
     def _show(self, port: Port, frame: pd.DataFrame, kind: str) -> None:
-        told = f"{kind}, {counted(len(frame), 'row')}. {_whole(frame)}"
+        told = f"{kind}, {counted(len(frame), 'row')}.{_whole(frame)}"
         told += f" Run `{self._context.id}`; where they come from: `{explain_command(self._context, port.step)}`"
         is_table = len(frame) > 1
         self._create(
@@ -188,7 +192,7 @@ class _Bar:
 
 
 def _whole(frame: pd.DataFrame) -> str:
-    return f"The first {ROWS} are shown; the journal has them all." if len(frame) > ROWS else ""
+    return f" The first {ROWS} are shown; the journal has them all." if len(frame) > ROWS else ""
 
 
 def _rows(frame: pd.DataFrame) -> str:

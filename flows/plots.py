@@ -32,7 +32,7 @@ def bars(title: str, labels: Sequence[str], values: Sequence[float]) -> str:
     left = 30 + 7.2 * max((len(label) for label in labels), default=0)
     right = WIDTH - 24.0
     written = 92.0  # room for a value beside the end of its bar
-    low, high = min(0.0, *values), max(0.0, *values)
+    low, high = min([0.0, *values]), max([0.0, *values])
     span = (high - low) or 1.0
     begin, end = left + (written if low < 0 else 0.0), right - (written if high > 0 else 0.0)
 

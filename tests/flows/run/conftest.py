@@ -280,11 +280,16 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture
 def tracked(prefect_api, monkeypatch):
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
     with temporary_settings({PREFECT_API_URL: prefect_api}):
         yield lambda path, body: _post(f"{prefect_api}/{path}/filter", body)
+        # Left to the process's end, what they still hold would go to a server that Prefect starts for it.
+        APILogWorker.drain_all(timeout=10)
+        EventsWorker.drain_all(timeout=10)
 
 
 def _post(url: str, body: dict) -> list[dict]:
