@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from flows import prefect_api, threads
 from flows.context import OpenConnections, RunContext
+from flows.dask_cluster import Cluster
 from flows.desk import Desk
 from flows.execute import describe
 from flows.graph import Node, unroll
@@ -104,7 +105,9 @@ def run_batch(
         prefect_api.require_reachable(api)
     pd.options.mode.copy_on_write = True
     connections = OpenConnections(desk)
-    with Journal(desk.data, connections.read_origin) as journal:
+    address = plan.file.runner.dask
+    workers = nullcontext() if address is None else Cluster(address)
+    with Journal(desk.data, connections.read_origin) as journal, workers:
         try:
             is_queued = occasion.is_patient or plan.file.overlap == "queue"
             with nullcontext() if occasion.is_apart else _alone(plan, desk, is_queued):
@@ -123,6 +126,7 @@ def run_batch(
                     slot=place.slot,
                     again=again,
                     watcher=watcher or Silent(),
+                    workers=workers if isinstance(workers, Cluster) else None,
                 )
                 return _journalled(context, occasion, api)
         finally:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -18,6 +18,9 @@ from tasks.connections.base import Connection
 from tasks.connections.clock import Clock, WallClock
 from tasks.connections.problems import Problem
 from tasks.connections.scope import Deadline
+
+if TYPE_CHECKING:
+    from flows.dask_cluster import Cluster
 
 
 class OpenConnections:
@@ -84,6 +87,8 @@ class RunContext:
     again: int = 0
     """How many times more than once effects are asked for, on purpose."""
     watcher: Watcher = field(default_factory=Silent)
+    workers: Cluster | None = None
+    """Who computes pure steps; None: the run's own process."""
     stopping: list[Deadline] = field(default_factory=list)
     """Deadlines of the calls begun, so that a stopped run abandons what is still under way."""
 

@@ -238,7 +238,7 @@ class _Attempt:
         values |= {name: self._injected(kind, key) for name, kind in task.injected.items()}
         if key:
             context.journal.intend(key, context.id, self.node.name)
-        result = self._called(task.function, values)
+        result = self._called(task, values)
         return self._validated_outputs(task, result)
 
     def _recorded_of_session(self) -> dict[str | None, pd.DataFrame]:
@@ -306,7 +306,14 @@ class _Attempt:
             clock=self.context.clock,
         )
 
-    def _called(self, function: Callable[..., Any], values: dict[str, Any]) -> Any:
+    def _called(self, task: TaskSpec, values: dict[str, Any]) -> Any:
+        workers = self.context.workers
+        if workers is None or not workers.takes(task):
+            return self._in_scope(task.function, values)
+        with workers.slot():
+            return self._in_scope(lambda **given: workers.call(task, given, self.node.inputs), values)
+
+    def _in_scope(self, function: Callable[..., Any], values: dict[str, Any]) -> Any:
         timeout = self.node.step.timeout
         deadline = Deadline(None if timeout is None else timeout.total_seconds())
         scope = Scope(self.context.id, self.node.name, deadline, self)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from flows.notation import Bound, Cron, Inputs, Items, Keep, Moment, Name, PortText, WhenText
+from flows.notation import Bound, Cron, DaskAddress, Inputs, Items, Keep, Moment, Name, PortText, WhenText
 from flows.notation import SessionTime as SessionTime
 from flows.values import shown
 from tasks.connections.durations import Duration
@@ -187,6 +187,24 @@ class DeskFile(DeskKeys):
     profiles: dict[Name, dict[str, Any]] = {}
 
 
+class RunnerKeys(Model):
+    """`runner:` in full: where pure steps are computed; None: on threads of the run's process."""
+
+    dask: DaskAddress | None = None
+
+
+def _runner(value: Any) -> Any:
+    if value == "threads":
+        return {}
+    if isinstance(value, RunnerKeys) or (isinstance(value, dict) and value):
+        return value
+    raise ValueError(f"expected `threads`, or `{{dask: tcp://host:8786}}`, got {shown(value)}")
+
+
+Runner = Annotated[RunnerKeys, BeforeValidator(_runner)]
+"""`runner: threads`, or `{dask: tcp://host:8786}`."""
+
+
 class PipelineFile(Model):
     """A pipeline file. Keys that begin with `x-` are for anchors, and are left out before this."""
 
@@ -198,5 +216,5 @@ class PipelineFile(Model):
     steps: dict[Name, Step] = Field(min_length=1)
     output: PortText | None = None
     overlap: Literal["refuse", "queue"] = "refuse"
-    runner: Literal["threads", "processes"] = "threads"
+    runner: Runner = Field(default=RunnerKeys(), description="`threads`, or the address of a Dask cluster")
     on_failure: FailureStep | None = None

@@ -15,6 +15,7 @@ from tasks.connections.durations import parse_duration
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 PORT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 _WHEN = re.compile(rf"(not +)?{PORT.pattern}")
+_DASK = re.compile(r"(tcp|tls)://[^/\s:]+:\d{1,5}")
 _SESSION_TIME = re.compile(r"(open|close)(?:\s*([+-])\s*(\S+))?")
 
 
@@ -76,6 +77,8 @@ PortText = Annotated[str, _named(PORT, "a step, or `step.field`")]
 
 WhenText = Annotated[str, _named(_WHEN, "`step` or `not step`")]
 """`step`: it has rows; `not step`: it has none."""
+
+DaskAddress = Annotated[str, _named(_DASK, "the address of a Dask scheduler such as tcp://10.0.0.5:8786")]
 
 Moment = Annotated[SessionTime, BeforeValidator(_session_time)]
 Cron = Annotated[str, BeforeValidator(_cron)]

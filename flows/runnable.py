@@ -19,11 +19,6 @@ def require_runnable(plan: Plan) -> None:
             f"{plan.path.name} has a `stream:`, and this version has no runner for streams.",
             "Run a pipeline without one.",
         )
-    if plan.file.runner != "threads":
-        raise Refused(
-            f"{plan.path.name} asks for `runner: {plan.file.runner}`, and this version runs on threads only.",
-            "Leave `runner:` out.",
-        )
     for step in plan.steps:
         if step.pipeline is not None:
             require_runnable(step.pipeline)

@@ -13,6 +13,8 @@ from flows.graph import Node
 from flows.outcome import Outcome
 
 WORKERS = 8
+WAITING = 64
+"""Threads that only wait for the workers of a cluster."""
 JITTER = 0.2
 
 
@@ -21,7 +23,7 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
     waiting = {node.name: node for node in nodes}
     running: dict[Future[Outcome], str] = {}
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="step")
+    pool = ThreadPoolExecutor(WORKERS if context.workers is None else WAITING, thread_name_prefix="step")
     try:
         while waiting or running:
             ready = [node for node in waiting.values() if all(name in outcomes for name in node.upstream)]

@@ -175,3 +175,31 @@ def test_a_desk_file_has_its_own_keys():
     assert desk.data == ".hedgerow"
     with pytest.raises(ValidationError):
         DeskFile.model_validate({"orders": {"mode": "go"}})
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("threads", None),
+        ({"dask": "tcp://10.0.0.5:8786"}, "tcp://10.0.0.5:8786"),
+        ({"dask": "tls://c.desk:1"}, "tls://c.desk:1"),
+    ],
+)
+def test_a_runner_is_threads_or_the_address_of_a_dask_cluster(written, address):
+    assert PipelineFile.model_validate({"steps": {"a": {"task": "t"}}, "runner": written}).runner.dask == address
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("processes", "expected `threads`, or `{dask: tcp://host:8786}`, got text `processes`"),
+        ({}, "expected `threads`, or `{dask: tcp://host:8786}`"),
+        ({"dask": "10.0.0.5"}, "expected the address of a Dask scheduler such as tcp://10.0.0.5:8786"),
+        ({"ray": "tcp://10.0.0.5:8786"}, "Extra inputs are not permitted"),
+    ],
+)
+def test_any_other_runner_is_one_mistake(written, words):
+    with pytest.raises(ValidationError) as told:
+        PipelineFile.model_validate({"steps": {"a": {"task": "t"}}, "runner": written})
+    (error,) = told.value.errors()
+    assert words in error["msg"]

@@ -309,14 +309,6 @@ def test_a_stream_is_refused_in_one_sentence(project):
         project.run("live", text)
 
 
-def test_a_runner_that_there_is_not_is_refused_also_in_an_inlined_pipeline(project):
-    inner = "runner: processes\nsteps:\n  prices: {task: read_some}\noutput: prices\n"
-    with pytest.raises(Refused, match=r"inner.yaml asks for `runner: processes`, and this version"):
-        project.run("inner", inner)
-    with pytest.raises(Refused, match=r"inner.yaml asks for `runner: processes`"):
-        project.run("outer", "steps:\n  all: {pipeline: inner}\n")
-
-
 def test_values_reach_a_task_as_its_types_have_them(project):
     finished = project.run(
         "typed",
