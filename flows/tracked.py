@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,18 @@ from flows.watch import Watcher
 from tasks.wording import counted
 
 
+class _NoEmptyTraceback(logging.Filter):
+    """Prefect logs a state that a task run failed with as if it were an exception: “NoneType: None” is no news."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[0] is None:
+            record.exc_info = None
+        return True
+
+
+_no_empty_traceback = _NoEmptyTraceback()
+
+
 class AttemptFailed(Exception):
     """An attempt at a step that is tried again: what Prefect logs of it."""
 
@@ -40,6 +53,7 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
     running = FlowRunContext.get()
     if running is None or running.flow_run is None:
         raise RuntimeError("steps are tracked only inside a flow run")
+    logging.getLogger("prefect.task_runs").addFilter(_no_empty_traceback)
     # The flow run's own client: a new one takes longer to make than an artifact to send.
     client = get_client(sync_client=True)
     with Artifacts(context, running.flow_run.id, client, get_run_logger()) as artifacts:
