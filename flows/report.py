@@ -105,14 +105,15 @@ def _headline(hedge: Any) -> str:
 
 
 def _failures(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
+    # A list, because long lines of a table are cut off.
     stopped = [
-        (name, status, each.reason)
+        f"- **{literal(name)}** {status}: {literal(each.reason)}"
         for status in ("failed", "blocked")
         for name, each in outcomes.items()
         if each.status == status
     ]
     if stopped:
-        yield f"## Failed\n\n{table(('step', 'status', 'reason'), stopped)}"
+        yield "## Failed\n\n" + "\n".join(stopped)
 
 
 def _where_from(context: RunContext) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from httpx import HTTPError
-from prefect import get_run_logger, task
+from prefect import allow_failure, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.futures import PrefectFuture
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from flows.artifacts import Artifacts
 from flows.context import RunContext
@@ -47,7 +47,7 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
     """Submit all nodes, in topological order, and return the outcome of each by name.
 
     Called inside a flow. Each node is a task run of its own name, with its edges; a failed one
-    is Failed after its retries, what needs it NotReady, a skipped one Completed as "Skipped".
+    is Failed after its retries, what needs it Cancelled as "Blocked", a skipped one Completed as "Skipped".
     What the steps yield, and the run's report, become artifacts of the flow run.
     """
     running = FlowRunContext.get()
@@ -92,12 +92,7 @@ def _run_all(nodes: list[Node], context: RunContext, artifacts: Artifacts) -> di
     for node in nodes:
         future = submitted[node.name]
         future.wait()
-        if future.state.is_completed():
-            outcomes[node.name] = future.result()
-        elif node.name in ended:
-            outcomes[node.name] = ended[node.name]
-        else:  # NotReady: its body never ran, so that it is blocked is said here
-            outcomes[node.name] = execute(node, outcomes, context)
+        outcomes[node.name] = ended[node.name] if node.name in ended else future.result()
     return outcomes
 
 
@@ -121,7 +116,7 @@ def _submit(
     attempt = 0
     retry = False
 
-    def body(upstream: dict[str, Outcome]) -> Any:
+    def body(upstream: dict[str, Any]) -> Any:
         nonlocal attempt, retry
         attempt += 1
         begun = time.perf_counter()
@@ -129,7 +124,8 @@ def _submit(
         if (running := TaskRunContext.get()) is not None:
             artifacts.step_runs(node, running.task_run.id)
         try:
-            outcome = execute(node, upstream, context, attempt)
+            # Of what didn't complete, Prefect passes an exception of its own.
+            outcome = execute(node, {name: ended.get(name, each) for name, each in upstream.items()}, context, attempt)
         except Exception as error:
             retry = attempt <= len(delays) and retryable(error)
             if retry:
@@ -142,6 +138,9 @@ def _submit(
             return Failed(message=describe(error))
         for note in outcome.notes:
             logger.info("%s", note)
+        if outcome.status == "blocked":
+            ended[node.name] = outcome
+            return Cancelled(name="Blocked", message=outcome.reason)
         if outcome.status == "skipped":
             return Completed(name="Skipped", message=outcome.reason, data=outcome)
         rows = "no frame" if outcome.rows is None else counted(outcome.rows, "row")
@@ -159,6 +158,7 @@ def _submit(
         retry_jitter_factor=JITTER if delays else None,
         retry_condition_fn=lambda *_: retry,
     )(body).submit
-    # Prefect gives the body the outcomes in place of these futures, and draws its edges from them.
-    future: PrefectFuture[Any] = submit(upstream=dict(upstream))  # type: ignore[arg-type]
+    # Prefect gives the body the outcomes in place of these futures, and draws its edges from them. Were a failed
+    # one not allowed, what needs it would never end: its pages show that as a bar which goes on for ever.
+    future: PrefectFuture[Any] = submit(upstream={name: allow_failure(each) for name, each in upstream.items()})
     return future

@@ -120,10 +120,8 @@ def test_a_failed_run_says_first_what_failed(shown):
     )
     report = found["broken"]["data"]
     assert finished.status == "failed"
-    assert report.startswith(
-        "## Failed\n\n| step | status | reason |\n| --- | --- | --- |\n| bad | failed | step \\`bad\\` (task "
-    )
-    assert "| late | blocked | \\`bad\\` failed |" in report
+    assert report.startswith("## Failed\n\n- **bad** failed: step \\`bad\\` (task ")
+    assert "- **late** blocked: \\`bad\\` failed" in report
     assert set(found) == {"broken", "broken-prices"}
 
 

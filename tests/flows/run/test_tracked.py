@@ -41,13 +41,14 @@ def test_a_flow_run_named_as_the_pipeline_with_a_task_run_a_step(project, world,
     assert flow_run["state"]["message"] == f"failed: bad (run {finished.id})"
     wanted = {
         "prices": "Completed", "same": "Completed", "skipped": "Skipped", "bad": "Failed",
-        "many[1]": "Completed", "many[2]": "Completed", "many": "Completed",
+        "many[1]": "Completed", "many[2]": "Completed", "many": "Completed", "blocked": "Blocked",
     }  # fmt: skip
-    task_runs = _settled(tracked, flow_run["id"], len(wanted) + 1)
+    task_runs = _settled(tracked, flow_run["id"], len(wanted))
     named = {run["name"]: run for run in task_runs}
     assert {name: named[name]["state_name"] for name in wanted} == wanted
-    (blocked,) = (run for run in task_runs if run["name"] not in wanted)
-    assert blocked["state_name"] == "NotReady"
+    assert named["blocked"]["state_type"] == "CANCELLED"
+    assert named["blocked"]["state"]["message"] == "`bad` failed"
+    assert named["blocked"]["end_time"]
     assert finished.outcomes["blocked"].status == "blocked"
     assert named["same"]["run_count"] == 2
     assert named["bad"]["run_count"] == 1
