@@ -109,7 +109,7 @@ class Artifacts:
                 return
             bar.told = now
             bar.is_shown = True
-        share = 100.0 * done / total if total else 0.0
+        share = round(100.0 * done / total, 1) if total else 0.0
         self._waiting.put(partial(self._draw, node, bar, share, f"{what}: {done:,} of {total:,}"))
 
     def step_ended(self, node: Node, outcome: Outcome) -> None:
