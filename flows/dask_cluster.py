@@ -131,8 +131,10 @@ class Cluster:
 
     def _given(self, frame: pd.DataFrame, key: Hashable | None) -> Any:
         """The frame, or where it is large, what stands for it on the workers."""
-        if key is None or int(frame.memory_usage(index=False, deep=True).sum()) < LARGE:
+        if int(frame.memory_usage(index=False, deep=True).sum()) < LARGE:
             return frame
+        if key is None:
+            return self._client.scatter(frame, hash=False)
         full = (key, tuple(frame.columns))
         with self._sending:
             if full in self._sent:
