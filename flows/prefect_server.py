@@ -56,13 +56,14 @@ class PrefectServer:
     def start(self) -> Self:
         """Start it and wait until it answers. Raises `Problem` where it doesn't."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        own = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        own = {"PREFECT_SERVER_UI_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}  # the pages' API
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", self.host, "--port", str(self.port)]
         with self.log.open("wb") as log:
             # Of its own session: a terminal's Ctrl-C must not take it from under the runs that still end.
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
-                env={"PREFECT_SERVER_ANALYTICS_ENABLED": "false", **own},
+                env=own | inherited,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

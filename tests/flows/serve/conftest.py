@@ -60,7 +60,7 @@ FILES = {
         steps: {positions: {task: read_positions}}
         """,
     "often": """
-        schedule: {calendar: 24/7, from: open, until: close - 1s, every: 12s}
+        schedule: {calendar: 24/7, from: open, until: close - 1s, every: 15s}
         steps: {positions: {task: read_positions}}
         """,
     "let_go": """
@@ -72,7 +72,7 @@ FILES = {
         steps: {positions: {task: read_positions}}
         """,
     "later": """
-        schedule: {after: asked}
+        schedule: {after: nightly}
         steps: {positions: {task: read_positions}}
         """,
     "wrong": """
@@ -202,20 +202,33 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    root = tmp_path_factory.mktemp("served")
-    (root / "pipelines").mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    project = Up(root, port)
+def new_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, str]], Up]]:
+    """Makes a project of these files, and serves it until the module's tests are done."""
+    made: list[Up] = []
+
+    def make(files: dict[str, str]) -> Up:
+        root = tmp_path_factory.mktemp("served")
+        (root / "pipelines").mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        project = Up(root, port)
+        made.append(project)
+        for name, text in files.items():
+            project.write(name, text)
+        project.start()
+        return project
+
+    try:
+        yield make
+    finally:
+        for project in made:
+            if project.process is not None:
+                project.stop()
+
+
+@pytest.fixture(scope="module")
+def up(new_up: Callable[[dict[str, str]], Up]) -> Up:
     # Due ten minutes ago and in twenty minutes: never while the tests run.
     minute = (WallClock().now().minute - 10) % 30
-    for name, text in FILES.items():
-        project.write(name, text.replace("AT,HALF", f"{minute},{minute + 30}"))
-    project.start()
-    try:
-        yield project
-    finally:
-        if project.process is not None:
-            project.stop()
+    return new_up({name: text.replace("AT,HALF", f"{minute},{minute + 30}") for name, text in FILES.items()})
