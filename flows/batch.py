@@ -20,6 +20,7 @@ from flows.context import OpenConnections, RunContext
 from flows.dask_cluster import Cluster
 from flows.desk import Desk
 from flows.execute import describe
+from flows.failure import run_on_failure
 from flows.graph import Node, unroll
 from flows.idempotency import check_past
 from flows.journal import Journal
@@ -197,7 +198,7 @@ def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Fin
         context.past,
     )
     if finished.failures:
-        outcomes = {**outcomes, **_on_failure(context)}
+        outcomes = {**outcomes, **run_on_failure(context)}
         finished = replace(finished, outcomes=outcomes)
     failures = "; ".join(f"{name}: {outcome.reason}" for name, outcome in finished.failures.items())
     context.journal.end_run(context.id, finished.status, failures or None, WallClock().now())
@@ -206,15 +207,6 @@ def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Fin
 
         start_followers(context)
     return finished
-
-
-def _on_failure(context: RunContext) -> dict[str, Outcome]:
-    """Run the file's `on_failure` step; that it fails too is told, and hides nothing."""
-    step = context.plan.on_failure
-    if step is None:
-        return {}
-    nodes = unroll(replace(context.plan, steps=(step,)), context.names)
-    return threads.run_nodes(nodes, context)
 
 
 def _in_flow(nodes: list[Node], context: RunContext, flow_run: str) -> Mapping[str, Outcome]:

@@ -14,6 +14,7 @@ from flows.batch import run_batch
 from flows.check import check_file, render
 from flows.check.parameters import bind
 from flows.claims import claim
+from flows.crashes import known_to_run
 from flows.desk import Desk, load_desk
 from flows.flow import RUN_FIELDS, as_flow
 from flows.followers import triggered_by
@@ -54,11 +55,20 @@ def flow_of(name: str) -> Flow[..., Any]:
     """The Prefect flow of a pipeline, on the desk and in the version that this process is told to run."""
     for logger in ("prefect.engine", "prefect.flow_runs"):
         logging.getLogger(logger).addFilter(_NO_TRACE)
-    plan, desk = _loaded(name)
+    plan, desk = loaded(name)
     return as_flow(plan, lambda parameters: _run(plan, desk, parameters), fields=RUN_FIELDS)
 
 
-def _loaded(name: str) -> tuple[Plan, Desk]:
+def plan_of(name: str) -> Plan | None:
+    """The plan of a pipeline; None where there is none that can be run."""
+    try:
+        return loaded(name)[0]
+    except Problem:
+        return None
+
+
+def loaded(name: str) -> tuple[Plan, Desk]:
+    """The plan of a pipeline and its desk, as this process is told to run them. Raises `Problem` where it can't."""
     root, profile = find_root(), os.environ.get(PROFILE) or None
     folder = os.environ.get(ACCEPTED)
     if folder:
@@ -91,7 +101,8 @@ def _run(plan: Plan, desk: Desk, parameters: dict[str, Any]) -> State[None]:
     session, again = parameters.pop("session"), parameters.pop("again")
     try:
         values = bind(plan, parameters)
-        finished = run_batch(plan, desk, values, session=session, again=again, occasion=occasion)
+        with known_to_run(desk, str(flow_run.id)):
+            finished = run_batch(plan, desk, values, session=session, again=again, occasion=occasion)
     except Problem as problem:
         return Failed(message=str(problem))
     if finished.failures:

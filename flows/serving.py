@@ -13,6 +13,7 @@ from prefect.runner import Runner
 from pydantic import PrivateAttr
 
 from flows.alive import Alive
+from flows.crashes import Crashes
 from flows.deploy import Registered
 from flows.deployments import Deployments, Say
 from flows.prefect_server import PrefectServer
@@ -35,13 +36,17 @@ class _Known(RunnerDeployment):
         return self._identity
 
 
-async def serve(deployments: Deployments, server: PrefectServer | None, alive: Alive, limit: int, say: Say) -> None:
+async def serve(
+    deployments: Deployments, crashes: Crashes, server: PrefectServer | None, alive: Alive, limit: int, say: Say
+) -> None:
     """Serve until a signal comes; runs under way are then cancelled.
 
     Parameters
     ----------
     deployments
         The pipelines; looked at every second for edits and for schedules that run out.
+    crashes
+        Asked every few seconds for flow runs that have lost their process.
     server
         Our own server, which is started again should it end; None where it is another's.
     alive
@@ -72,6 +77,8 @@ async def serve(deployments: Deployments, server: PrefectServer | None, alive: A
                 say(f"the runner has ended ({task.exception() or 'for no reason'}); starting it again")
                 runner, task = await _started(deployments.served.values(), limit)
                 heed()
+            if crashes.is_due(now):
+                await asyncio.to_thread(crashes.look, now)
             if deployments.is_due(now):
                 for registered in await asyncio.to_thread(deployments.refresh, now):
                     await runner.aadd_deployment(_known(registered))

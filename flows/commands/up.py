@@ -46,7 +46,9 @@ def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive,
     # Prefect is imported late: it takes seconds, and reads its settings as it is.
     from prefect.client.orchestration import get_client
 
+    from flows.crashes import Crashes
     from flows.deployments import Deployments
+    from flows.served import plan_of
     from flows.serving import serve
 
     with get_client(sync_client=True) as client:
@@ -62,7 +64,8 @@ def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive,
             f"{f', {len(deployments.left_out)} left out' if deployments.left_out else ''}: {_page(url)}/deployments"
         )
         click.echo(f"runs of other terminals are tracked there with PREFECT_API_URL={url}; Ctrl-C stops")
-        asyncio.run(serve(deployments, server, alive, limit, click.echo))
+        crashes = Crashes(load_desk(root / FOLDER, profile), plan_of, client, click.echo)
+        asyncio.run(serve(deployments, crashes, server, alive, limit, click.echo))
     click.echo("stopped")
     return 0
 
