@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -100,12 +101,15 @@ class Local:
             port = free.getsockname()[1]
         self.address = f"tcp://127.0.0.1:{port}"
         self._start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
-        options = ("--nthreads", "2", "--no-nanny", "--no-dashboard", "--memory-limit", "0")
-        logs = [self._start("worker", self.address, *options) for _ in range(workers)]
+        logs = [self.add() for _ in range(workers)]
         until = time.monotonic() + 30
         while not all("Registered to" in log.read_text() for log in logs):
             assert time.monotonic() < until, [log.read_text() for log in logs]
             time.sleep(0.05)
+
+    def add(self) -> Path:
+        options = ("--nthreads", "2", "--no-nanny", "--no-dashboard", "--memory-limit", "0")
+        return self._start("worker", self.address, *options)
 
     def _start(self, what: str, *arguments: str) -> Path:
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
@@ -253,22 +257,44 @@ def test_a_step_past_its_timeout_is_given_up(known, cluster):
     assert time.monotonic() - begun < 3
 
 
-def test_a_killed_worker_is_made_up_for_by_another_that_gets_the_large_frame_anew(known, own):
-    own.start(2)
-    mark = own.path / "mark"
-    text = f"""
+KILLED = """
 steps:
   prices: {{task: make_prices, with: {{rows: 60000}}}}
   before: {{task: pick, in: prices, each: {{con_id: [1, 2, 3, 4]}}}}
   killer: {{task: die, with: {{con_id: 3, mark: "{mark}"}}, after: [before]}}
   after: {{task: pick, in: prices, each: {{con_id: [5, 6, 7, 8]}}, after: [killer]}}
 """
-    finished = known.run("killed", on(own, text))
+
+
+def test_a_killed_worker_is_made_up_for_by_another(known, own):
+    own.start(2)
+    mark = own.path / "mark"
+    finished = known.run("killed", on(own, KILLED.format(mark=mark)))
     assert finished.status == "completed", finished.failures
     assert mark.exists()
     assert len(own.workers) == 1
     assert finished.outcomes["killer"].frames[None]["close"].tolist() == [np.sqrt(3)]
     assert pids(finished, "after") == {own.workers[0].pid}
+
+
+def test_a_worker_in_the_place_of_the_only_one_gets_its_large_frames_anew(known, own):
+    own.start(1)
+    mark = own.path / "mark"
+
+    def replace() -> None:
+        until = time.monotonic() + 30
+        while not mark.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        own.add()
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        finished = known.run("replaced", on(own, KILLED.format(mark=mark)))
+    finally:
+        thread.join(40)
+    assert finished.status == "completed", finished.failures
+    assert pids(finished, "after") == {own.processes[-1].pid}
 
 
 def test_a_step_that_ends_every_worker_fails_in_a_sentence(known, own, monkeypatch):
