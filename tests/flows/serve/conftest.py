@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -188,17 +189,25 @@ class Up:
         result: dict[str, Any] = self.until(ended, f"flow run {flow_run} ends", 60)
         return result
 
-    def processes(self) -> list[str]:
-        """The command lines of all processes that have anything to do with this project."""
-        found = []
+    def processes(self) -> dict[int, str]:
+        """The processes that have anything to do with this project, by id with their command lines."""
+        found = {}
         for folder in Path("/proc").iterdir():
             try:
                 environment = (folder / "environ").read_bytes() if folder.name.isdigit() else b""
                 if str(self.root).encode() in environment and int(folder.name) != os.getpid():
-                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                    found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except OSError:
                 continue
-        return [command for command in found if command]
+        return {process: command for process, command in found.items() if command}
+
+    def leave_nothing(self) -> None:
+        """Stop it, and whatever outlived a kill of it."""
+        if self.process is not None:
+            self.stop()
+        for process in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
@@ -223,8 +232,7 @@ def new_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[
         yield make
     finally:
         for project in made:
-            if project.process is not None:
-                project.stop()
+            project.leave_nothing()
 
 
 @pytest.fixture(scope="module")

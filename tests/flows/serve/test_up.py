@@ -166,7 +166,7 @@ def test_it_stops_cleanly_and_leaves_no_process(up):
     up.until(lambda: up.flow_runs("required", ["RUNNING"]), "a run is under way")
     assert up.stop() == 0
     assert up.output.rstrip().endswith("stopped")
-    assert up.processes() == []
+    assert up.processes() == {}
     with socket.socket() as closed:
         assert closed.connect_ex(("127.0.0.1", up.port)) != 0
     with sqlite3.connect(up.root / "prefect" / "prefect.db") as database:
