@@ -13,6 +13,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from tasks.connections.problems import Problem
+from tasks.connections.scrubbing import PREFIX
 
 HOST = "127.0.0.1"
 LOOPBACK = (HOST, "localhost", "::1")
@@ -56,7 +57,9 @@ class PrefectServer:
     def start(self) -> Self:
         """Start it and wait until it answers. Raises `Problem` where it doesn't."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+        # The server needs no secret of the desk's, and its API must be its own.
+        withheld = ("PREFECT_API_URL", PREFIX)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
         own = {"PREFECT_SERVER_UI_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}  # the pages' API
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", self.host, "--port", str(self.port)]
         with self.log.open("wb") as log:
