@@ -96,7 +96,7 @@ def register(
     is_active = before is None or all(each.active for each in before.schedules)
     is_paused = not is_active or (before is not None and before.paused)
     schedule = plan.file.schedule
-    upcoming = tuple(islice(slots(schedule, now, now + AHEAD), LONGEST)) if schedule else ()
+    upcoming = tuple(islice(slots(schedule, now, now + AHEAD), pool.instants if pool else LONGEST)) if schedule else ()
     identity = client.create_deployment(
         flow_id=client.create_flow_from_name(plan.name),
         name=name,

@@ -38,6 +38,8 @@ class Pool:
     name: str
     pull: tuple[Mapping[str, Any], ...]
     profile: str | None
+    instants: int = 370
+    """Of a schedule, so that it lasts a year of sessions: nobody renews it. Prefect's limit is a little above."""
 
     def keys(self, plan: Plan) -> dict[str, Any]:
         """What tells a deployment of a pool from one that is served, as Prefect's API names it."""

@@ -160,6 +160,7 @@ def test_it_deploys_what_checks_with_its_form_schedule_and_desk(pooled: Pooled) 
     assert deployed["parameter_openapi_schema"]["additionalProperties"] is False
     assert deployed["enforce_parameter_schema"] is True
     (schedule,) = deployed["schedules"]
+    assert schedule["schedule"]["rrule"].count(",") > 245, "a year of sessions"
     for bad in ({"close": 0.5}, {"closed": 20.0}):
         assert pooled.ask(f"deployments/{deployed['id']}/create_flow_run", {"parameters": bad})[0] == 409
     written = yaml.safe_load((pooled.root / "prefect.yaml").read_text())
