@@ -125,6 +125,8 @@ def _next(plan: Plan, now: pd.Timestamp, deployments: dict[str, Served] | None) 
         return deployment.next, "paused in Prefect"
     if not deployment.is_ready:
         return due, "not served: nobody polls for its runs"
+    if deployment.next is None and due is not None:
+        return due, "the server has planned no run of it so far"
     return deployment.next, ""
 
 

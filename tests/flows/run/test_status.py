@@ -167,6 +167,10 @@ def test_with_prefect_the_next_run_is_the_servers_and_an_unserved_or_paused_one_
                 client.pause_deployment(registered.id)
             else:  # as a runner that serves it does
                 client.get_scheduled_flow_runs_for_deployments([registered.id])
+        until = time.monotonic() + 30
+        while status.told()[0]["deployed"]["note"] == "the server has planned no run of it so far":
+            assert time.monotonic() < until
+            time.sleep(0.5)
         pipelines, connections = status.told()
     assert connections["prefect"]["told"].endswith("/api, 2 deployments of this desk")
     year = WallClock().now().year + 1
