@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test install check lint types clean
+.PHONY: run test install check lint types soak clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
@@ -23,6 +23,10 @@ types: $(VENV)/.test
 
 check: $(VENV)/.test
 	$(BIN)/hedgerow check
+
+# Twenty minutes of killing what the schedule stands on; the results are committed.
+soak: $(VENV)/.test
+	$(BIN)/python tests/soak/schedule.py --minutes 20 --results tests/soak/results-schedule.md
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
