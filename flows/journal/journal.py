@@ -15,7 +15,7 @@ from typing import Any, Self
 import pandas as pd
 
 from flows.journal import messages, queries
-from flows.journal.database import JournalDatabase
+from flows.journal.database import JournalDatabase, insert
 from flows.journal.kept import KeptFrames, ReadOrigin
 from flows.journal.records import FrameRef, Producer, RawMessage, RunRecord
 from tasks.connections.scope import Message
@@ -119,8 +119,9 @@ class Journal:
                 " ON CONFLICT (run, step) DO UPDATE SET status = 'running', arguments = excluded.arguments",
                 (run, step, item, task, source_hash, _json(arguments)),
             )
-            database.executemany(
-                "INSERT OR REPLACE INTO inputs VALUES (?, ?, ?, ?, ?, ?)",
+            insert(
+                database,
+                "INSERT OR REPLACE INTO inputs",
                 [(run, step, name, made.run, made.step, made.field or "") for name, made in producers.items()],
             )
 
@@ -147,14 +148,13 @@ class Journal:
                 " WHERE run = ? AND step = ?",
                 (status, seconds, attempts, error, _json(list(notes)), run, step),
             )
-            database.executemany(
-                "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)",
+            insert(
+                database,
+                "INSERT OR REPLACE INTO outputs",
                 [(run, step, name or "", ref.id, ref.schema, _origin(ref)) for name, ref in outputs.items()],
             )
             # The first writer of a version is its writer: a receipt handed out again names the same one.
-            database.executemany(
-                "INSERT OR IGNORE INTO writes VALUES (?, ?, ?, ?, ?, ?)", [(*row, run, step) for row in written]
-            )
+            insert(database, "INSERT OR IGNORE INTO writes", [(*row, run, step) for row in written])
 
     def put_frame(self, frame: pd.DataFrame, schema: str) -> FrameRef:
         """Keep a frame under its content hash, once, or by reference where it was read from a store unchanged.

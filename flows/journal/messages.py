@@ -15,6 +15,8 @@ from tasks.connections.scope import Message
 
 def insert(database: sqlite3.Connection, run: str, step: str, held: Sequence[Message]) -> None:
     """Add messages of a step, in order."""
+    if not held:
+        return
     database.executemany(
         "INSERT INTO messages (run, step, connection, request, kind, con_id, direction, time, payload)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

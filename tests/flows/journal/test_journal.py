@@ -98,6 +98,18 @@ def test_a_run_is_told_as_it_went(journal: Journal) -> None:
     assert_frame_equal(journal.frame(given.frame), prices(), check_exact=True)
 
 
+def test_a_step_may_gather_thousands_of_frames(journal: Journal) -> None:
+    begin(journal, "run-1")
+    inputs = {f"frame.{number}": (f"item[{number}]", None) for number in range(7_000)}
+    step(journal, "run-1", "gathered", prices(), "Prices", inputs=inputs)
+    (gathered,) = journal.run("run-1").steps
+    assert len(gathered.inputs) == 7_000
+    assert {given.producer for given in gathered.inputs} >= {
+        Producer("run-1", "item[0]"),
+        Producer("run-1", "item[6999]"),
+    }
+
+
 def test_frames_of_a_closed_journal_are_read_by_another(tmp_path: Path) -> None:
     frame = prices().assign(note=pd.Series([None, "", "x"], dtype=object))
     with Journal(tmp_path) as one:
