@@ -45,7 +45,7 @@ def write_frame(frame: DataFrame[S], store: FrameStore, run: Run, library: str, 
     Problem
         The store is full or can't be written.
     """
-    version = store.write(library, symbol, frame, {"key": run.key} if run.key else {"run": run.id})
+    version = store.write(library, symbol, frame, {"key": run.key or run.id, "session": run.session.isoformat()})
     receipt = pd.DataFrame(
         {
             "store": pd.Series([store.name], dtype=object),
@@ -60,9 +60,12 @@ def write_frame(frame: DataFrame[S], store: FrameStore, run: Run, library: str, 
 
 @task(reads="as_of")
 def read_frame(
-    store: FrameStore, library: str, symbol: str, version: Annotated[int, Field(ge=0)] | None = None
+    store: FrameStore, run: Run, library: str, symbol: str, version: Annotated[int, Field(ge=0)] | None = None
 ) -> pd.DataFrame:
     """Read a frame from the store exactly as it was written: the latest version, or the one given.
+
+    In a past session the latest is the one that was written by then: by a run of that session or of
+    an earlier one, or outside of any run.
 
     The step's `schema:` says what kind of frame it is. The journal pins the version that was read
     (`frame.attrs["origin"]`) and copies nothing.
@@ -70,8 +73,10 @@ def read_frame(
     Raises
     ------
     DataProblem
-        No such library, symbol or version; close matches are named.
+        No such library, symbol or version, or none by that session; close matches are named.
     """
+    if version is None:
+        version = store.version_as_of(library, symbol, run.session)
     frame, found, content = store.read_with_content(library, symbol, version)
     frame.attrs["origin"] = {
         "store": store.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -99,6 +100,26 @@ class FrameStore(base.Connection):
         frame, number, metadata = self._read(library, symbol, version, None)
         return frame, number, metadata.get("content") or content_id(frame)
 
+    def version_as_of(self, library: str, symbol: str, session: date) -> int:
+        """The latest version that a run of this session or an earlier one wrote, or that no run wrote.
+
+        Raises `DataProblem` where there is none, besides what `read` raises.
+        """
+        _check_names(library, symbol)
+        with self._explained():
+            shelf = self._shelf(library, symbol, None)
+            known = shelf.read_metadata(symbol)  # the latest, nearly always: the others are looked at only if it is not
+            if _by(known.metadata, session):
+                return int(known.version)
+            there = (one.version for one, info in shelf.list_versions(symbol).items() if not info.deleted)
+            for version in sorted(there, reverse=True):
+                if _by(shelf.read_metadata(symbol, as_of=version).metadata, session):
+                    return int(version)
+        raise DataProblem(
+            f"{library}/{symbol} has no version of {session} or before: all were written in later sessions.",
+            "Give a `version:`, or run that session's own pipeline first.",
+        )
+
     def metadata(self, library: str, symbol: str, version: int | None = None) -> dict[str, Any]:
         """What was written along with a version."""
         with self._explained():
@@ -168,6 +189,12 @@ def _check_names(library: str, symbol: str) -> None:
         raise DataProblem(f"`{library}` can't name a library.", "Use letters, digits, `_`, `-` and `.`.")
     if not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?", symbol) or "*" in symbol:
         raise DataProblem(f"`{symbol}` can't name a symbol.", "Use up to 255 printable ASCII characters, without `*`.")
+
+
+def _by(metadata: Mapping[str, Any] | None, session: date) -> bool:
+    """Whether a version was written by a session's end, as far as anybody knows."""
+    written = (metadata or {}).get("session")
+    return written is None or date.fromisoformat(written) <= session
 
 
 def _latest_metadata(shelf: Any, symbol: str) -> tuple[int, Mapping[str, Any]] | None:

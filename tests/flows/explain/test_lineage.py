@@ -21,6 +21,8 @@ AAPL, MSFT, SPY, OPTION = 265598, 272093, 756733, 900000101
 
 Recorder = Callable[..., object]
 
+RUN = Run("r", "p", date(2022, 12, 28))
+
 
 def at(explanation: Explanation, *parameters: str) -> Evidence:
     """What stands at the end of a path of parameters."""
@@ -178,7 +180,7 @@ def test_a_stored_frame_leads_to_the_run_that_wrote_it(
         receipt = write_frame(betas, store, run, "risk", "betas")
         record(hedge_run, "save", receipt, "FrameWrites", {"frame": ("betas", None)})
         begin("1ive", "beta_hedge_live")
-        record("1ive", "betas", read_frame(store, "risk", "betas"), "Betas", task="read_frame")
+        record("1ive", "betas", read_frame(store, RUN, "risk", "betas"), "Betas", task="read_frame")
     told = explain(journal, "1ive", "betas", {"con_id": str(AAPL)})
     assert told.root.remark == "risk/betas version 0 of `frames`, written by run 5eed"
     assert at(told, "written by").run.id == hedge_run
@@ -193,7 +195,7 @@ def test_a_stored_frame_that_no_run_wrote_says_so(
     with FrameStore("frames", FrameStore.Settings(), tmp_path) as store:
         store.write("bought", "betas", pd.DataFrame({"con_id": [AAPL]}), {})
         begin("theirs")
-        record("theirs", "betas", read_frame(store, "bought", "betas"), "")
+        record("theirs", "betas", read_frame(store, RUN, "bought", "betas"), "")
     told = explain(journal, "theirs", "betas", None)
     assert told.root.remark == "bought/betas version 0 of `frames`, which no run in this journal wrote"
 
@@ -283,7 +285,7 @@ def test_a_frame_that_is_gone_is_said_and_the_rest_is_told(
     begin("old")
     with FrameStore("frames", FrameStore.Settings(), tmp_path) as store:
         store.write("risk", "betas", pd.DataFrame({"con_id": np.arange(20_000)}), {})
-        record("old", "betas", read_frame(store, "risk", "betas"), "")
+        record("old", "betas", read_frame(store, RUN, "risk", "betas"), "")
     record("old", "hedge", pd.DataFrame({"con_id": [SPY]}), "Hedges", {"betas": ("betas", None)})
     told = explain(journal, "old", "hedge", None)
     (lost,) = at(told, "betas").rows
