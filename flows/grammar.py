@@ -28,7 +28,7 @@ class Model(BaseModel):
 class RetryKeys(Model):
     """`retry:` in full. The n-th wait is delay × backoff^n."""
 
-    times: int = Field(ge=0, le=100)
+    times: int = Field(ge=0, le=50)
     delay: Duration = timedelta(seconds=1)
     backoff: float = Field(default=1.0, ge=1, le=10)
 
