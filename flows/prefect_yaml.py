@@ -27,7 +27,7 @@ HOME = "{{ $HOME }}"
 _STEPS = "prefect.deployments.steps"
 _HEADER = """\
 # Written by `hedgerow deploy`, which also registers what stands here with the server: run it again after an edit.
-# (`prefect deploy` reads this file too, but has the server check no unknown parameters.)
+# (`prefect deploy` reads it too, but puts in the $HOME of where it runs, and has unknown parameters unchecked.)
 """
 
 
