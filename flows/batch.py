@@ -29,6 +29,7 @@ from flows.occasion import Occasion
 from flows.outcome import Outcome
 from flows.plan import Plan
 from flows.runnable import require_runnable
+from flows.simulated import take_to_session
 from flows.watch import Silent, Watcher
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
@@ -113,6 +114,7 @@ def run_batch(
             is_queued = occasion.is_patient or plan.file.overlap == "queue"
             with nullcontext() if occasion.is_apart else _alone(plan, desk, is_queued):
                 clock = connections.clock()
+                occasion = take_to_session(occasion, plan.file.schedule, session, clock, desk, journal)
                 place = occasion.place(plan.file.schedule, session, clock)
                 context = RunContext(
                     id=uuid.uuid4().hex[:12],

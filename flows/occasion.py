@@ -28,13 +28,18 @@ class Occasion:
     """It may run beside another run of the pipeline: it acts on nothing."""
     flow_run: str | None = None
     """The Prefect flow run that it is the body of, where one is under way already."""
+    follows: str | None = None
+    """The run that it was started after, by its id."""
+    stands: date | None = None
+    """The session that the desk's simulated market was taken to for it."""
 
     def place(self, schedule: Schedule | None, asked: date | None, clock: Clock) -> Place:
         """The session and slot of the run.
 
         The session is the one asked for, else that of the slot that is due, else the clock's. A
         desk with a clock of its own, such as a simulated one, isn't where the schedule's wall is:
-        there the clock's session counts, and each instant of the wall is a slot of its own.
+        there the session that its market was taken to counts, else the clock's, and each instant of
+        the wall is a slot of its own.
 
         Raises
         ------
@@ -42,7 +47,7 @@ class Occasion:
             There is no such session, or it has not begun.
         """
         name = (schedule and schedule.calendar) or DEFAULT
-        today = session_at(clock.now(), name)
+        today = self.stands or session_at(clock.now(), name)
         if asked is not None:
             chosen = require_session(asked, name)
             if chosen > today:

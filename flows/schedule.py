@@ -69,6 +69,14 @@ def slot_at(schedule: Schedule, instant: pd.Timestamp) -> Slot | None:
     return next(slots(schedule, instant, instant + pd.Timedelta(1, "ns")), None)
 
 
+def slots_of(schedule: Schedule, session: date) -> list[Slot]:
+    """The slots of one session of the schedule's calendar, in order; a schedule must have one."""
+    name = str(schedule.calendar)
+    stamp = pd.Timestamp(session)
+    (found,) = calendar(name, session.year).schedule.loc[stamp:stamp].itertuples()
+    return list(_in_session(schedule, found))
+
+
 def missed(
     schedule: Schedule, since: pd.Timestamp, now: pd.Timestamp, begun: Collection[pd.Timestamp] = ()
 ) -> tuple[Slot | None, int]:

@@ -118,7 +118,7 @@ def occasion_of(flow_run: FlowRun, schedule: Schedule | None) -> Occasion:
     identity = str(flow_run.id)
     key = flow_run.idempotency_key or ""
     if (earlier := triggered_by(key)) is not None:
-        return Occasion(f"after {earlier.pipeline}", slot=earlier.slot, flow_run=identity)
+        return Occasion(f"after {earlier.pipeline}", slot=earlier.slot, flow_run=identity, follows=earlier.run)
     caught_up = key.startswith(CAUGHT_UP)
     planned = flow_run.expected_start_time if flow_run.auto_scheduled else None
     if schedule is None or (planned is None and not caught_up):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -13,6 +13,19 @@ class Clock(Protocol):
 
     def now(self) -> pd.Timestamp:
         """The moment, in UTC with nanoseconds."""
+
+
+@runtime_checkable
+class MovableClock(Clock, Protocol):
+    """Of a simulated market, which can be taken to any moment that it has prices for."""
+
+    start: pd.Timestamp
+    """Where it stood before it was ever moved."""
+    span: tuple[pd.Timestamp, pd.Timestamp]
+    """The moments that there are prices for: from the first to before the second."""
+
+    def move_to(self, moment: pd.Timestamp) -> None:
+        """Go on from this moment."""
 
 
 class WallClock:

@@ -61,6 +61,16 @@ def test_a_simulated_desk_keeps_its_own_session_and_has_a_slot_for_each_instant_
     assert (place.session, place.slot, place.past) == (date(2022, 12, 28), "2026-11-27T17:45:00Z", False)
 
 
+def test_where_its_market_was_taken_to_a_session_that_is_the_runs_also_before_it_opens() -> None:
+    before_the_open = ManualClock("2022-11-22T14:00:00Z")
+    taken = Occasion("schedule", DUE, stands=date(2022, 11, 22))
+    place = taken.place(NEAR_CLOSE, None, before_the_open)
+    assert (place.session, place.slot, place.past) == (date(2022, 11, 22), "2026-11-27T17:45:00Z", False)
+    follower = Occasion("after early", slot="after early 0", stands=date(2022, 11, 22))
+    place = follower.place(None, date(2022, 11, 22), before_the_open)
+    assert (place.session, place.past) == (date(2022, 11, 22), False)
+
+
 def test_by_hand_it_is_the_session_asked_for_or_that_of_now() -> None:
     clock = ManualClock("2022-12-28T20:45:00Z")
     assert Occasion().place(None, None, clock).session == date(2022, 12, 28)
@@ -93,6 +103,7 @@ def test_one_that_follows_has_the_slot_of_what_it_follows() -> None:
     again = occasion_of(flow_run(idempotency_key="after beta_hedge ba9876543210 0"), after)
     assert first.slot == again.slot == "after beta_hedge 0"
     assert first.trigger == "after beta_hedge"
+    assert (first.follows, again.follows) == ("0123456789ab", "ba9876543210")
 
 
 def test_a_slot_that_the_schedule_no_longer_has_is_told_by_its_instant() -> None:

@@ -6,18 +6,25 @@ import time
 
 import pandas as pd
 
+ALWAYS = (pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC"))
+
 
 class SimulatedClock:
     """Runs from a base at `speed` simulated seconds a second; at speed 0 it stands still.
 
-    now = base + speed × elapsed, with the elapsed time from the monotonic clock.
+    now = base + speed × elapsed, with the elapsed time from the monotonic clock. `span` is that of
+    `tasks.connections.clock.MovableClock`.
     """
 
-    def __init__(self, base: pd.Timestamp, speed: float = 0.0) -> None:
+    def __init__(
+        self, base: pd.Timestamp, speed: float = 0.0, span: tuple[pd.Timestamp, pd.Timestamp] = ALWAYS
+    ) -> None:
         if speed < 0:
             raise ValueError(f"time can't run backwards: speed is {speed}")
         self._speed = speed
         self.move_to(base)
+        self.start = base.tz_convert("UTC").as_unit("ns")
+        self.span = span
 
     def now(self) -> pd.Timestamp:
         """The moment, in UTC with nanoseconds."""

@@ -70,7 +70,7 @@ class SimulatedGateway:
         self.host = host
         self.faults = faults or Faults()
         self.market = Market([*instruments, *(holding.instrument for holding in self.book)], seed)
-        self.clock = SimulatedClock(self._start_of_time(now), speed)
+        self.clock = SimulatedClock(self._start_of_time(now), speed, self.market.span)
         self._requested_port = port
         self._port: int | None = None
         self._handlers = dict(HANDLERS)

@@ -93,8 +93,14 @@ class Market:
         """When the data's last session closes, UTC."""
         return pd.Timestamp(int(self._schedule[1][-2]), unit="ns", tz="UTC")
 
+    @property
+    def span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """When it has prices, UTC: from the opening of its second session to before the one after its last."""
+        opens, _ = self._schedule
+        return pd.Timestamp(int(opens[1]), unit="ns", tz="UTC"), pd.Timestamp(int(opens[-1]), unit="ns", tz="UTC")
+
     def covers(self, now: int) -> bool:
-        """Whether the market has prices then: from its second session to the opening after its last."""
+        """Whether the market has prices then."""
         opens, _ = self._schedule
         return bool(opens[1] <= now < opens[-1])
 
