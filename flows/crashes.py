@@ -100,7 +100,7 @@ class Crashes:
         from prefect.client.schemas.objects import StateType
 
         crashed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED]))
-        lately = FlowRunFilterExpectedStartTime(after_=(now - BACK).to_pydatetime())
+        lately = FlowRunFilterExpectedStartTime(after_=(now - BACK).to_pydatetime(warn=False))
         return self._client.read_flow_runs(
             deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=tags(self._desk))),
             flow_run_filter=FlowRunFilter(state=crashed, expected_start_time=lately),
