@@ -17,6 +17,7 @@ from flows.desk import Desk
 from flows.failure import tell_of_crash
 from flows.followers import tags
 from flows.plan import Plan
+from flows.processes import is_gone
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -150,12 +151,4 @@ def _is_gone(path: Path) -> bool:
         host, _, process = path.read_text().rpartition(":")
     except FileNotFoundError:
         return False
-    if host != socket.gethostname() or not process.isdigit():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+    return process.isdigit() and is_gone(host, int(process))

@@ -16,6 +16,7 @@ from flows.followers import tags
 from flows.form import form
 from flows.plan import Plan
 from flows.schedule import Slot, slots
+from tasks.connections.problems import Refused
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -157,4 +158,4 @@ def _description(plan: Plan) -> str:
 
 
 def _not_here(_: dict[str, Any]) -> None:
-    raise NotImplementedError("a deployment's flow runs in a process of its own")
+    raise Refused("A deployment's flow runs in a process of its own, not in the one that registers it.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
-import socket
 import sqlite3
 from datetime import date
 from typing import Any
@@ -14,6 +12,7 @@ import pandas as pd
 
 from flows.journal.database import JournalDatabase
 from flows.journal.records import FrameRef, InputRecord, Producer, RunRecord, StepRecord
+from flows.processes import is_gone
 from tasks.connections.problems import Problem
 
 
@@ -65,7 +64,7 @@ def _unknown(database: JournalDatabase, name: str) -> Problem:
 
 def _run(row: sqlite3.Row, steps: tuple[StepRecord, ...]) -> RunRecord:
     status, error = row["status"], row["error"]
-    if status == "running" and _is_gone(row["host"], row["process"]):
+    if status == "running" and is_gone(row["host"], row["process"]):
         status, error = "crashed", "its process is gone"
     return RunRecord(
         id=row["id"],
@@ -88,19 +87,6 @@ def _run(row: sqlite3.Row, steps: tuple[StepRecord, ...]) -> RunRecord:
 
 def _moment(nanoseconds: int) -> pd.Timestamp:
     return pd.Timestamp(nanoseconds, unit="ns", tz="UTC")
-
-
-def _is_gone(host: str, process: int) -> bool:
-    """Whether a process of this machine has ended; what another machine does can't be known."""
-    if host != socket.gethostname():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _steps(database: JournalDatabase, run_id: str) -> tuple[StepRecord, ...]:
