@@ -1,0 +1,30 @@
+"""Where the callbacks' rows go."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Sink(Protocol):
+    """Where rows go."""
+
+    def row(self, request: int | None, row: Any) -> None:
+        """A row of a request; None: of the positions under way."""
+
+    def end(self, request: int | None) -> None:
+        """No more rows will come."""
+
+    def failed(self, request: int, code: int, text: str) -> None:
+        """An error or a notice; a negative id belongs to no request."""
+
+    def started(self, accounts: list[str] | None, next_id: int | None) -> None:
+        """The gateway has let us in, or part of it."""
+
+    def time(self, seconds: int) -> None:
+        """The gateway's time, in seconds since 1970."""
+
+
+class Callbacks:
+    """A part of the receiver: it turns what the client's decoder hands over into plain rows for `_sink`."""
+
+    _sink: Sink
