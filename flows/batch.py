@@ -205,7 +205,7 @@ def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Fin
     failures = "; ".join(f"{name}: {outcome.reason}" for name, outcome in finished.failures.items())
     context.journal.end_run(context.id, finished.status, failures or None, WallClock().now())
     if page is not None and not failures and not context.past:
-        from flows.followers import start_followers
+        from flows.serve.followers import start_followers
 
         start_followers(context)
     return finished

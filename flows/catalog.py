@@ -5,7 +5,7 @@ What a deployment's entrypoint names. Nothing else may have a name here: it woul
 
 
 def __getattr__(name: str) -> object:
-    from flows.served import NoSuchPipeline, flow_of
+    from flows.serve.flow_run import NoSuchPipeline, flow_of
 
     if name.startswith("_"):
         raise AttributeError(name)

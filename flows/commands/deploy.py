@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import click
 
 from flows import prefect_api
-from flows.deployments import checked_plans
 from flows.desk import Desk, load_desk
 from flows.plan import Plan
-from flows.prefect_yaml import FILE, Pool, prefect_yaml, pull_steps, version_of
 from flows.project import FOLDER, find_root
+from flows.serve.deployments import checked_plans
+from flows.serve.prefect_yaml import FILE, Pool, prefect_yaml, pull_steps, version_of
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import Problem
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-    from flows.deploy import Registered
+    from flows.serve.deploy import Registered
 
 
 def deploy_pipelines(
@@ -67,7 +67,7 @@ def _pool(client: SyncPrefectClient, name: str | None) -> str:
 def _registered(
     client: SyncPrefectClient, plans: dict[str, Plan], desk: Desk, pool: Pool, version: str
 ) -> dict[str, tuple[Plan, Registered]]:
-    from flows.deploy import deployment_name, existing, register
+    from flows.serve.deploy import deployment_name, existing, register
 
     now = WallClock().now()
     there = existing(client, desk)
@@ -79,7 +79,7 @@ def _registered(
 
 def _drop_removed(client: SyncPrefectClient, desk: Desk, pool: Pool, there: set[str]) -> None:
     """Take off the server what this desk has in the pool and no file stands for any more."""
-    from flows.deploy import existing
+    from flows.serve.deploy import existing
 
     for name, deployment in existing(client, desk).items():
         if deployment.work_pool_name == pool.name and name.partition("@")[0] not in there:

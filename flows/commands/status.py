@@ -13,12 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows import accepted, prefect_api
-from flows.alive import Alive
+from flows import prefect_api
 from flows.check import check_file
 from flows.commands.catalog import schedule_text
 from flows.context import OpenConnections
-from flows.deploy import AHEAD
 from flows.desk import Desk, load_desk
 from flows.health import Health, check_connections
 from flows.journal import Journal, RunRecord
@@ -26,8 +24,11 @@ from flows.plan import Plan
 from flows.project import FOLDER, find_root, pipeline_paths
 from flows.schedule import slots
 from flows.schedule_faults import faults
+from flows.serve import accepted
+from flows.serve.alive import Alive
+from flows.serve.deploy import AHEAD
+from flows.serve.upcoming import Served, served
 from flows.terminal import cell
-from flows.upcoming import Served, served
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import Problem
 from tasks.registry import catalog

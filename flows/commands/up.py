@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import click
 
 import flows
-from flows import accepted, prefect_api
-from flows.alive import Alive
+from flows import prefect_api
 from flows.desk import load_desk
-from flows.prefect_server import HOST, LOOPBACK, PrefectServer, answers
 from flows.project import FOLDER, find_root
-from flows.served import ACCEPTED, PROFILE
+from flows.serve import accepted
+from flows.serve.alive import Alive
+from flows.serve.flow_run import ACCEPTED, PROFILE
+from flows.serve.prefect_server import HOST, LOOPBACK, PrefectServer, answers
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import ConnectionProblem
 
@@ -46,10 +47,10 @@ def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive,
     # Prefect is imported late: it takes seconds, and reads its settings as it is.
     from prefect.client.orchestration import get_client
 
-    from flows.crashes import Crashes
-    from flows.deployments import Deployments
-    from flows.served import plan_of
-    from flows.serving import serve
+    from flows.serve.crashes import Crashes
+    from flows.serve.deployments import Deployments
+    from flows.serve.flow_run import plan_of
+    from flows.serve.serving import serve
 
     with get_client(sync_client=True) as client:
         now = WallClock().now()

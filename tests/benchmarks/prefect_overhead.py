@@ -36,7 +36,7 @@ from flows.check.parameters import bind
 from flows.desk import Desk, load_desk
 from flows.journal import FrameRef, Journal
 from flows.plan import Plan
-from flows.prefect_server import PrefectServer
+from flows.serve.prefect_server import PrefectServer
 from schemas.market import Prices
 from tasks.declare import Task, task
 from tasks.registry import Catalog, catalog

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import flows.catalog
-from flows import accepted
 from flows.check import check_file
 from flows.desk import load_desk
-from flows.served import ACCEPTED
+from flows.serve import accepted
+from flows.serve.flow_run import ACCEPTED
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
 

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import FlowRun
 from flows.grammar import Schedule
 from flows.occasion import Occasion
 from flows.schedule import slots
-from flows.served import occasion_of
+from flows.serve.flow_run import occasion_of
 from tasks.connections.clock import ManualClock, WallClock
 from tasks.connections.problems import Refused
 

@@ -29,13 +29,13 @@ from typing import Any, Self
 import httpx
 import pandas as pd
 
-from flows.claims import claimed
 from flows.desk import load_desk
 from flows.document import read
 from flows.grammar import Schedule
 from flows.journal import Journal
-from flows.prefect_server import answers
 from flows.schedule import slots
+from flows.serve.claims import claimed
+from flows.serve.prefect_server import answers
 from tasks.connections.clock import WallClock
 
 CODE = Path(__file__).resolve().parents[2]

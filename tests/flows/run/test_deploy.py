@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from flows.journal import Journal
-from flows.prefect_yaml import pull_steps
+from flows.serve.prefect_yaml import pull_steps
 from tasks.connections.problems import Problem
 
 CODE = Path(__file__).resolve().parents[3]

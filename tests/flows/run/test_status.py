@@ -154,7 +154,7 @@ def test_a_prefect_that_is_configured_and_away_is_unwell(status, monkeypatch):
 def test_with_prefect_the_next_run_is_the_servers_and_an_unserved_or_paused_one_is_told(status, tracked):
     from prefect.client.orchestration import get_client
 
-    from flows.deploy import register
+    from flows.serve.deploy import register
 
     status.write("_desk", LOCAL.replace("demo", "status of prefect"))
     for name in ("deployed", "paused", "unknown"):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.claims import claim, claimed
 from flows.desk import Desk
+from flows.serve.claims import claim, claimed
 from tasks.run import OrderPolicy
 
 NOON = pd.Timestamp("2026-11-27T12:00:00Z")

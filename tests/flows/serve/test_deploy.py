@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from prefect.server.schemas.schedules import RRuleSchedule
 
-from flows.deploy import LONGEST, RENEWED, instants_text, renewal
 from flows.grammar import Schedule
 from flows.schedule import Slot, slots
+from flows.serve.deploy import LONGEST, RENEWED, instants_text, renewal
 
 NOW = pd.Timestamp("2026-11-22", tz="UTC")
 NEAR_CLOSE = {"calendar": "XNYS", "at": "close - 15m"}

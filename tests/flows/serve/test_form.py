@@ -12,9 +12,9 @@ from prefect.utilities.schema_tools import ValidationError, validate
 
 from flows.annotations import chosen
 from flows.flow import RUN_FIELDS, as_flow
-from flows.form import form
 from flows.grammar import PipelineFile
 from flows.plan import Parameter, Plan
+from flows.serve.form import form
 from tasks.connections.durations import Duration
 
 PARAMETERS = {

@@ -15,12 +15,12 @@ from itertools import islice, pairwise
 import pandas as pd
 import pytest
 
-from flows.claims import claimed
 from flows.desk import load_desk
 from flows.document import read
 from flows.grammar import Schedule
 from flows.journal import Journal
 from flows.schedule import slots
+from flows.serve.claims import claimed
 from tasks.connections.clock import WallClock
 
 pytestmark = pytest.mark.timeout(180)

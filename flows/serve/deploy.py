@@ -12,10 +12,10 @@ import pandas as pd
 
 from flows.desk import Desk
 from flows.flow import RUN_FIELDS, as_flow
-from flows.followers import tags
-from flows.form import form
 from flows.plan import Plan
 from flows.schedule import Slot, slots
+from flows.serve.followers import tags
+from flows.serve.form import form
 from tasks.connections.problems import Refused
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.responses import DeploymentResponse
 
-    from flows.prefect_yaml import Pool
+    from flows.serve.prefect_yaml import Pool
 
 LONGEST = 64
 """Instants of one schedule, a quarter's sessions: a server reads them all each time that it looks at it."""
@@ -84,7 +84,7 @@ def register(
     plan, desk
         What is deployed, and the desk it is pinned to.
     version
-        What is run: see `flows.accepted`.
+        What is run: see `flows.serve.accepted`.
     now
         The wall's time.
     before

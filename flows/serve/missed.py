@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from flows.claims import claimed
-from flows.deploy import Registered
 from flows.desk import Desk
 from flows.plan import Plan
 from flows.schedule import Slot, missed
-from flows.served import CAUGHT_UP
+from flows.serve.claims import claimed
+from flows.serve.deploy import Registered
+from flows.serve.flow_run import CAUGHT_UP
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

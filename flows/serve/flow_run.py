@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from flows import accepted
 from flows.batch import run_batch
 from flows.check import check_file, render
 from flows.check.parameters import bind
-from flows.claims import claim
-from flows.crashes import known_to_run
 from flows.desk import Desk, load_desk
 from flows.flow import RUN_FIELDS, as_flow
-from flows.followers import triggered_by
 from flows.grammar import Schedule
 from flows.occasion import Occasion
 from flows.plan import Plan
 from flows.project import FOLDER, find_root
 from flows.schedule import slot_at
+from flows.serve import accepted
+from flows.serve.claims import claim
+from flows.serve.crashes import known_to_run
+from flows.serve.followers import triggered_by
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
 

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from flows.deploy import deployment_name, instants_text
 from flows.desk import Desk
-from flows.followers import tags
 from flows.plan import Plan
-from flows.served import PROFILE
+from flows.serve.deploy import deployment_name, instants_text
+from flows.serve.flow_run import PROFILE
+from flows.serve.followers import tags
 from tasks.connections.problems import Problem
 
 if TYPE_CHECKING:
-    from flows.deploy import Registered
+    from flows.serve.deploy import Registered
 
 FILE = "prefect.yaml"
 HOME = "{{ $HOME }}"

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from flows.desk import Desk
-from flows.followers import tags
+from flows.serve.followers import tags
 from tasks.connections.problems import ConnectionProblem
 
 _PAGE = 200

@@ -15,9 +15,9 @@ import pandas as pd
 
 from flows.desk import Desk
 from flows.failure import tell_of_crash
-from flows.followers import tags
 from flows.plan import Plan
 from flows.processes import is_gone
+from flows.serve.followers import tags
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -12,11 +12,11 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from pydantic import PrivateAttr
 
-from flows.alive import Alive
-from flows.crashes import Crashes
-from flows.deploy import Registered
-from flows.deployments import Deployments, Say
-from flows.prefect_server import PrefectServer
+from flows.serve.alive import Alive
+from flows.serve.crashes import Crashes
+from flows.serve.deploy import Registered
+from flows.serve.deployments import Deployments, Say
+from flows.serve.prefect_server import PrefectServer
 from tasks.connections.clock import WallClock
 
 POLL = 2.0

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from flows import accepted
 from flows.check import check_file, render
-from flows.deploy import Registered, deployment_name, existing, register, unregister
 from flows.desk import FILE, Desk, load_desk
-from flows.missed import make_up
 from flows.plan import Plan
 from flows.project import FOLDER, pipeline_paths
 from flows.schedule_faults import circle, faults
+from flows.serve import accepted
+from flows.serve.deploy import Registered, deployment_name, existing, register, unregister
+from flows.serve.missed import make_up
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
 

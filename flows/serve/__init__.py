@@ -1,0 +1,1 @@
+"""The day run from a Prefect server: pipelines as deployments, their schedules, and what becomes of their runs."""
