@@ -21,7 +21,7 @@ class SimulatedClock:
     ) -> None:
         if speed < 0:
             raise ValueError(f"time can't run backwards: speed is {speed}")
-        self._speed = speed
+        self.speed = speed
         self.move_to(base)
         self.start = base.tz_convert("UTC").as_unit("ns")
         self.span = span
@@ -33,7 +33,7 @@ class SimulatedClock:
     def nanoseconds(self) -> int:
         """The moment in nanoseconds since 1970."""
         base, started = self._origin
-        return base + int(self._speed * (time.monotonic_ns() - started))
+        return base + int(self.speed * (time.monotonic_ns() - started))
 
     def move_to(self, moment: pd.Timestamp) -> None:
         """Go on from this moment."""

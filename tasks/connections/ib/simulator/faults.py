@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass
 class Faults:
-    """Faults of a simulated gateway; by default there are none."""
+    """Faults of a simulated gateway; by default there are none. A script changes them as time goes by."""
 
     mute_handshake: bool = False
     """Connections are accepted, and then there is silence."""
@@ -24,3 +24,19 @@ class Faults:
     """Contract ids whose history is refused with this code and text."""
     paced: bool = False
     """An identical history request within 15 seconds is a pacing violation."""
+    mute: bool = False
+    """Messages are read, and nothing at all is said until it is over."""
+    bytes_per_second: float | None = None
+    """How fast the gateway writes to each client: a client that must wait for it."""
+    dropped_orders: int = 0
+    """So many of the next orders vanish: no status, no error. Counted down."""
+    duplicate_callbacks: bool = False
+    """Order, execution and commission messages are sent twice."""
+    reordered_callbacks: bool = False
+    """Of an order's messages that belong together, the later one is sent first."""
+    late_commission: float = 0.0
+    """Simulated seconds between an execution and its commission report."""
+    correction: int = 0
+    """So many of the latest executions are corrected: same id with a higher last part. Counted down."""
+    bust: int = 0
+    """So many of the latest executions are busted. Counted down."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import pandas as pd
 
@@ -19,9 +20,13 @@ from tasks.connections.ib.simulator.market import Market
 from tasks.connections.ib.simulator.session import Handler, Session
 from tasks.connections.problems import ConnectionProblem, Refused
 
+log = logging.getLogger("hedgerow.gateway")
+
 BEFORE_CLOSE = pd.Timedelta(minutes=15)
 STARTING = 10.0
 FAREWELL = 1.0
+BETWEEN_STEPS = 0.05
+"""Seconds between two looks at what time has brought; none are taken while simulated time stands still."""
 
 HANDLERS: dict[int, Handler] = {
     **accounts.HANDLERS,
@@ -31,6 +36,13 @@ HANDLERS: dict[int, Handler] = {
     **orders.HANDLERS,
 }
 """Who answers which message; each subject adds its own."""
+
+
+class Trading(Protocol):
+    """What moves as simulated time does: orders against the market."""
+
+    def advance(self, now: int) -> None:
+        """Bring everything up to this moment, in nanoseconds since 1970; called in the gateway's loop."""
 
 
 class SimulatedGateway:
@@ -53,6 +65,10 @@ class SimulatedGateway:
         Contracts beside the listed ones; what the book holds need not be named again.
     faults
         What it does wrong, for tests.
+    read_only
+        Orders and what is about them are refused.
+    pacing
+        Requests are limited as the broker limits them.
     """
 
     def __init__(
@@ -65,12 +81,17 @@ class SimulatedGateway:
         seed: int = 7,
         instruments: Iterable[Instrument] = (),
         faults: Faults | None = None,
+        read_only: bool = False,
+        pacing: bool = False,
     ) -> None:
         self.book = demo_book() if book is None else list(book)
         self.host = host
         self.faults = faults or Faults()
         self.market = Market([*instruments, *(holding.instrument for holding in self.book)], seed)
         self.clock = SimulatedClock(self._start_of_time(now), speed, self.market.span)
+        self.read_only = read_only
+        self.pacing = pacing
+        self.trading: Trading | None = None
         self._requested_port = port
         self._port: int | None = None
         self._handlers = dict(HANDLERS)
@@ -91,6 +112,11 @@ class SimulatedGateway:
         if self._port is None:
             raise RuntimeError("the simulated gateway has not been started")
         return self._port
+
+    @property
+    def clients(self) -> Iterator[Session]:
+        """The sessions that have been taken in, each with its `client_id`."""
+        return (session for session in list(self._sessions) if session.client_id is not None)
 
     @property
     def accounts(self) -> list[str]:
@@ -133,6 +159,11 @@ class SimulatedGateway:
         """A client has gone."""
         self._sessions.discard(session)
 
+    def advance(self) -> None:
+        """Bring the trading side up to the clock; only in the gateway's loop."""
+        if self.trading is not None:
+            self.trading.advance(self.clock.nanoseconds())
+
     def kick_once(self) -> bool:
         """True the first time."""
         first, self._kicked = not self._kicked, True
@@ -172,11 +203,24 @@ class SimulatedGateway:
             return
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
+        steps = asyncio.create_task(self._step()) if self.clock.speed > 0 else None
         await self._stop.wait()
+        if steps is not None:
+            steps.cancel()
         server.close()
         self._abort_all()
         if self._conversations:
             await asyncio.wait(self._conversations, timeout=FAREWELL)
+
+    async def _step(self) -> None:
+        while True:
+            await asyncio.sleep(BETWEEN_STEPS)
+            try:
+                self.advance()
+                for session in self.clients:
+                    await session.flush()
+            except Exception:
+                log.exception("the simulated gateway failed to go on in time")
 
     def _abort_all(self) -> None:
         for session in list(self._sessions):

@@ -19,6 +19,8 @@ from tasks.connections.ib.simulator.noise import normals
 LEVELS = 15
 """Halvings of a session in the path of its prices: 2¹⁵ steps, finer than a second."""
 
+SIZE = 100
+
 OPEN_SHARE = 1 / 390
 """How far the opening trade has come from the close before to the session's own: one minute's way."""
 
@@ -46,6 +48,18 @@ class MarketQuote:
     """Of the session before."""
     last_time: int
     """Of the last trade, in seconds since 1970."""
+    is_halted: bool
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What an order meets: the best bid and ask and how much is shown there; None where nobody quotes."""
+
+    bid: float | None
+    ask: float | None
+    last: float | None
+    bid_size: int
+    ask_size: int
     is_halted: bool
 
 
@@ -146,6 +160,18 @@ class Market:
         if quote.bid is not None and quote.bid <= 0:
             quote = replace(quote, bid=None)
         return replace(quote, bid=None, ask=None) if instrument.is_halted else quote
+
+    def touch(self, con_id: int, nanoseconds: int) -> Touch:
+        """The best bid and ask of a contract at a moment, a pure function of (seed, contract, moment).
+
+        Empty on both sides while the market is shut, and for contracts that nobody quotes. Raises
+        `KeyError` for a contract that isn't traded here.
+        """
+        instrument = self.instruments[con_id]
+        quote = self.quote(instrument, nanoseconds)
+        if quote.is_halted or not self.moment(nanoseconds).is_open:
+            return Touch(None, None, quote.last, 0, 0, quote.is_halted)
+        return Touch(quote.bid, quote.ask, quote.last, SIZE if quote.bid else 0, SIZE if quote.ask else 0, False)
 
     def bars(self, instrument: Instrument, now: int, first: int) -> list[Bar]:
         """Daily bars from session index `first` on; in a session the last one is partial, its close the last price."""

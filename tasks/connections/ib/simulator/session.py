@@ -146,6 +146,8 @@ class Session:
             if faults.delay:
                 await asyncio.sleep(faults.delay)
             self._handle(kind, fields)
+            if self.client_id is not None:
+                self.gateway.advance()
         except MalformedError as error:
             self.error(NO_REQUEST, 320, f"Error reading request. Message {kind}: {error}.")
         except Exception as error:
