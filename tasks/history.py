@@ -12,7 +12,8 @@ from pydantic import Field
 from schemas.frame import empty
 from schemas.market import Prices, Universe
 from tasks.connections.ib.broker import Broker
-from tasks.connections.ib.contracts import Contract, DailyBar
+from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.rows.bars import Bar, days_of
 from tasks.connections.problems import DataProblem
 from tasks.connections.scope import note
 from tasks.contracts import contracts_of, with_benchmark
@@ -97,9 +98,9 @@ def _with_history(contracts: list[Contract]) -> list[Contract]:
     return [contract for contract in contracts if contract.security_type not in WITHOUT_HISTORY]
 
 
-def _closes(bars: list[DailyBar], sessions: np.ndarray) -> tuple[pd.Series[float], int]:
+def _closes(bars: list[Bar], sessions: np.ndarray) -> tuple[pd.Series[float], int]:
     """(closes on these sessions, how many bars between the first and the last of them are of no use)."""
-    days = np.array([bar.session for bar in bars], dtype="datetime64[D]")
+    days = days_of([bar.date for bar in bars])
     close = np.array([bar.close for bar in bars], dtype=np.float64)
     within = (days >= sessions[0]) & (days <= sessions[-1])
     useful = within & np.isin(days, sessions) & np.isfinite(close) & (close > 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 UNSET = 1.7e308
@@ -56,18 +56,31 @@ class ContractDetails:
     """The exchange that it is listed on."""
     minimum_tick: float
     time_zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class DailyBar:
-    """One session's prices and volume."""
-
-    session: date
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
+    market_name: str = ""
+    underlying: int = 0
+    """Contract id of what it is derived from; 0 for none."""
+    underlying_symbol: str = ""
+    underlying_type: str = ""
+    expiry: str = ""
+    """The day it really expires: `yyyymmdd`."""
+    last_trade_time: str = ""
+    stock_type: str = ""
+    industry: str = ""
+    category: str = ""
+    subcategory: str = ""
+    order_types: str = ""
+    """Kinds and attributes of orders that it takes, separated by commas."""
+    exchanges: str = ""
+    """Where it can be traded, separated by commas."""
+    market_rules: str = ""
+    """One number for each of `exchanges`: the rule of its price steps."""
+    trading_hours: str = ""
+    liquid_hours: str = ""
+    """`yyyymmdd:hhmm-yyyymmdd:hhmm`, or `yyyymmdd:CLOSED`, separated by semicolons, in `time_zone`."""
+    price_magnifier: int = 1
+    """What the order's price is multiplied with against its own quotes'."""
+    identifiers: tuple[tuple[str, str], ...] = ()
+    """Such as its ISIN, by kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,20 @@ from ibapi.wrapper import EWrapper
 from tasks.connections.ib.callbacks.accounts import AccountCallbacks
 from tasks.connections.ib.callbacks.history import HistoryCallbacks
 from tasks.connections.ib.callbacks.market import MarketCallbacks
+from tasks.connections.ib.callbacks.news import NewsCallbacks
 from tasks.connections.ib.callbacks.reference import ReferenceCallbacks
 from tasks.connections.ib.callbacks.session import SessionCallbacks
 from tasks.connections.ib.callbacks.sink import Sink
 
 
 class Receiver(  # type: ignore[misc]  # ibapi ships no types
-    SessionCallbacks, AccountCallbacks, ReferenceCallbacks, HistoryCallbacks, MarketCallbacks, EWrapper
+    SessionCallbacks,
+    AccountCallbacks,
+    ReferenceCallbacks,
+    HistoryCallbacks,
+    MarketCallbacks,
+    NewsCallbacks,
+    EWrapper,
 ):
     """Never blocks; what it raises is caught by its caller, one message at a time."""
 

@@ -20,14 +20,14 @@ HALTED = 49
 KINDS: dict[int, MarketDataKind] = {1: "live", 2: "frozen", 3: "delayed", 4: "delayed_frozen"}
 
 
-def read_quote(con_id: int, ticks: Iterable[tuple[Any, Any]], is_simulated: bool) -> Quote:
+def read_quote(con_id: int, ticks: Iterable[tuple[Any, ...]], is_simulated: bool) -> Quote:
     """The quote that the ticks make up; a live price is never overwritten by a delayed one."""
     live: dict[str, float] = {}
     delayed: dict[str, float] = {}
     kind: MarketDataKind = "live"
     time: datetime | None = None
     is_halted = False
-    for tick, value in ticks:
+    for tick, value, *_ in ticks:
         if tick in PRICES:
             live[PRICES[tick]] = _price(value)
         elif tick in DELAYED_PRICES:

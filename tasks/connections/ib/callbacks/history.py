@@ -1,28 +1,75 @@
-"""Bars of the past."""
+"""Bars and ticks of the past, and bars that go on."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import Any
 
 from tasks.connections.ib.callbacks.sink import Callbacks
-from tasks.connections.ib.contracts import DailyBar, number
+from tasks.connections.ib.contracts import number
+from tasks.connections.ib.rows.bars import Bar, RealTimeBar
+from tasks.connections.ib.rows.ticks import BidAsk, Midpoint, Trade
 
 
 class HistoryCallbacks(Callbacks):
-    """Bars."""
+    """Bars, and ticks of the past."""
 
     def historicalData(self, reqId: int, bar: Any) -> None:  # noqa: N802, N803
-        session = _session(str(bar.date))
-        prices = (number(bar.open), number(bar.high), number(bar.low), number(bar.close))
-        self._sink.row(reqId, DailyBar(session, *prices, number(bar.volume)))
+        self._sink.row(reqId, _bar(bar))
 
     def historicalDataEnd(self, reqId: int, start: str, end: str) -> None:  # noqa: N802, N803
         self._sink.end(reqId)
 
+    def historicalDataUpdate(self, reqId: int, bar: Any) -> None:  # noqa: N802, N803
+        self._sink.row(reqId, _bar(bar))
 
-def _session(text: str) -> date:
-    """A daily bar's date: `yyyymmdd`, or else seconds since 1970."""
-    if len(text) == 8:
-        return datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC).date()
-    return datetime.fromtimestamp(int(text), UTC).date()
+    def realtimeBar(  # noqa: N802
+        self,
+        reqId: int,  # noqa: N803
+        time: int,
+        open_: Any,
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+        wap: Any,
+        count: Any,
+    ) -> None:
+        numbers = (open_, high, low, close, volume, wap, count)
+        self._sink.row(reqId, RealTimeBar(int(time), *(number(value) for value in numbers)))
+
+    def historicalTicks(self, reqId: int, ticks: Any, done: bool) -> None:  # noqa: N802, N803
+        for tick in ticks:
+            self._sink.row(reqId, Midpoint(int(tick.time), number(tick.price)))
+        self._end(reqId, done)
+
+    def historicalTicksBidAsk(self, reqId: int, ticks: Any, done: bool) -> None:  # noqa: N802, N803
+        for tick in ticks:
+            numbers = (tick.priceBid, tick.priceAsk, tick.sizeBid, tick.sizeAsk)
+            flags = tick.tickAttribBidAsk
+            row = BidAsk(int(tick.time), *map(number, numbers), bool(flags.bidPastLow), bool(flags.askPastHigh))
+            self._sink.row(reqId, row)
+        self._end(reqId, done)
+
+    def historicalTicksLast(self, reqId: int, ticks: Any, done: bool) -> None:  # noqa: N802, N803
+        for tick in ticks:
+            flags = tick.tickAttribLast
+            row = Trade(
+                int(tick.time),
+                number(tick.price),
+                number(tick.size),
+                tick.exchange,
+                tick.specialConditions,
+                bool(flags.pastLimit),
+                bool(flags.unreported),
+            )
+            self._sink.row(reqId, row)
+        self._end(reqId, done)
+
+    def _end(self, request: int, done: bool) -> None:
+        if done:
+            self._sink.end(request)
+
+
+def _bar(bar: Any) -> Bar:
+    numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.average, bar.barCount)
+    return Bar(str(bar.date), *(number(value) for value in numbers))

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 class Sink(Protocol):
     """Where rows go."""
 
-    def row(self, request: int | None, row: Any) -> None:
-        """A row of a request; None: of the positions under way."""
+    def row(self, request: int | str | None, row: Any) -> None:
+        """A row of a request: its number, or the name of a route whose messages name none; None: positions."""
 
-    def end(self, request: int | None) -> None:
+    def end(self, request: int | str | None) -> None:
         """No more rows will come."""
 
     def failed(self, request: int, code: int, text: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks.connections.ib.contracts import Contract, DailyBar
+from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.rows.bars import Bar
 from tasks.connections.ib.services.reference import Reference
 from tasks.connections.problems import DataProblem, Problem
 
@@ -14,7 +15,7 @@ class History(Reference):
 
     def daily_history(
         self, contracts: Sequence[Contract], sessions: int, adjusted: bool = True, timeout: float = 60.0
-    ) -> dict[int, list[DailyBar] | DataProblem]:
+    ) -> dict[int, list[Bar] | DataProblem]:
         """The latest daily bars by contract id, oldest first, or why there are none.
 
         In a session the last bar is the session's so far. `adjusted` closes are those of the
@@ -40,7 +41,7 @@ class History(Reference):
             shared.histories.slots,
             "daily history",
         )
-        bars: dict[int, list[DailyBar] | DataProblem] = {}
+        bars: dict[int, list[Bar] | DataProblem] = {}
         for con_id, contract in routed.items():
             answer = answers[con_id] if isinstance(contract, Contract) else contract
             if isinstance(answer, Problem) and not isinstance(answer, DataProblem):

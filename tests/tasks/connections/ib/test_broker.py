@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +55,9 @@ def test_contract_details(broker: Broker) -> None:
 def test_daily_history_of_several_contracts_and_why_there_is_none(broker: Broker) -> None:
     bars = broker.daily_history([AAPL, SPY, NOBODY, AAPL], 3)
     assert list(bars) == [265598, 756733, 123]
-    assert [(bar.session, bar.close) for bar in bars[756733][:2]] == [  # type: ignore[index]  # these are bars
-        (date(2022, 12, 23), 384.482),
-        (date(2022, 12, 27), 382.925),
+    assert [(bar.date, bar.close) for bar in bars[756733][:2]] == [  # type: ignore[index]  # these are bars
+        ("20221223", 384.482),
+        ("20221227", 382.925),
     ]
     assert isinstance(bars[123], DataProblem)
     assert "Daily history of NOBODY STK USD (123)" in str(bars[123])

@@ -8,8 +8,9 @@ from typing import Any
 
 from tasks.connections.ib.addressee import request_number
 from tasks.connections.ib.client import Client
-from tasks.connections.ib.contracts import Contract, ContractDetails, DailyBar, Position
+from tasks.connections.ib.contracts import Contract, Position
 from tasks.connections.ib.receiver import Receiver
+from tasks.connections.ib.rows.bars import Bar, days_of
 
 
 class Sink:
@@ -83,10 +84,12 @@ def test_contract_details_of_server_version_157() -> None:
     )
     rows = read(frame, "52|1|1000001|")
     contract = Contract(265598, "AAPL", "STK", "USD", "SMART", local_symbol="AAPL", trading_class="NMS")
-    assert rows == [
-        (1000001, ContractDetails(contract, "APPLE INC", "NASDAQ", 0.01, "US/Eastern")),
-        (1000001, "end"),
-    ]
+    (number, details), end = rows
+    assert (number, end) == (1000001, (1000001, "end"))
+    assert (details.contract, details.name, details.listing) == (contract, "APPLE INC", "NASDAQ")
+    assert (details.minimum_tick, details.time_zone, details.order_types) == (0.01, "US/Eastern", "LMT,MKT")
+    assert (details.liquid_hours, details.identifiers) == ("", (("ISIN", "US0378331005"),))
+    assert (details.exchanges, details.industry, details.stock_type) == ("SMART,NASDAQ", "Technology", "COMMON")
 
 
 def test_daily_bars() -> None:
@@ -96,15 +99,15 @@ def test_daily_bars() -> None:
         "20221228|129.6|131|125.8|125.92|610000|128.1|5100|"
     )
     assert rows == [
-        (1000002, DailyBar(date(2022, 12, 27), 131.4, 131.5, 128.7, 129.652, 680000.0)),
-        (1000002, DailyBar(date(2022, 12, 28), 129.6, 131.0, 125.8, 125.92, 610000.0)),
+        (1000002, Bar("20221227", 131.4, 131.5, 128.7, 129.652, 680000.0, 130.3, 5600.0)),
+        (1000002, Bar("20221228", 129.6, 131.0, 125.8, 125.92, 610000.0, 128.1, 5100.0)),
         (1000002, "end"),
     ]
 
 
 def test_a_daily_bar_dated_in_seconds_is_of_the_same_session() -> None:
     (bar, _) = read("17|7|||1|1672185600|131.4|131.5|128.7|129.652|680000|130.3|5600|")
-    assert bar[1].session == date(2022, 12, 28)
+    assert days_of([bar[1].date]).tolist() == [date(2022, 12, 28)]
 
 
 def test_which_request_a_message_answers() -> None:
@@ -130,7 +133,14 @@ def test_ticks_of_a_snapshot() -> None:
         )
     )
     assert rows == [
-        *((7, ("market data type", 3)), (7, (66, 380.52)), (7, (88, "1672260300")), (7, (49, 1.0)), (7, "end"))
+        *(
+            (7, ("market data type", 3)),
+            (7, (66, 380.52, 0)),
+            (7, (69, 100.0)),
+            (7, (88, "1672260300")),
+            (7, (49, 1.0)),
+            (7, "end"),
+        )
     ]
 
 

@@ -1,0 +1,1 @@
+"""What the broker's messages say, as plain values: a row is what a callback hands on."""
