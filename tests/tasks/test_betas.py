@@ -18,8 +18,9 @@ from hypothesis.extra.numpy import arrays
 from schemas.frame import schema_of
 from schemas.market import Returns
 from schemas.risk import Betas
-from tasks.betas import least_squares, regress_betas
+from tasks.betas import regress_betas
 from tasks.connections.problems import DataProblem
+from tasks.least_squares import least_squares
 
 NIST = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "nist" / "xKDR_NISTTests" / "data"
 
