@@ -40,3 +40,7 @@ class Faults:
     """So many of the latest executions are corrected: same id with a higher last part. Counted down."""
     bust: int = 0
     """So many of the latest executions are busted. Counted down."""
+    skipped_market_status: bool = False
+    """Of market orders no status is told, only their executions."""
+    not_shortable: frozenset[int] = frozenset()
+    """Contract ids of which nothing can be borrowed: short sales are held (404)."""

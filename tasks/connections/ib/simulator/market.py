@@ -1,40 +1,26 @@
-"""The simulated market: its sessions, daily bars and quotes at any moment."""
+"""The simulated market: prices, quotes and bars at any moment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tasks.connections.calendars import exchange_calendar
+from tasks.connections.ib.simulator.bars import Bars, joined
 from tasks.connections.ib.simulator.black_scholes import option_price
 from tasks.connections.ib.simulator.closes import load_closes
-from tasks.connections.ib.simulator.instruments import LISTED, Instrument
-from tasks.connections.ib.simulator.noise import normals
+from tasks.connections.ib.simulator.instruments import Instrument
+from tasks.connections.ib.simulator.listings import Listings
+from tasks.connections.ib.simulator.noise import whole
+from tasks.connections.ib.simulator.sessions import SECOND, Moment, Sessions, instant
+from tasks.connections.ib.simulator.tape import YEAR, Tape, expiry
 
-LEVELS = 15
-"""Halvings of a session in the path of its prices: 2¹⁵ steps, finer than a second."""
-
-SIZE = 100
-
-OPEN_SHARE = 1 / 390
-"""How far the opening trade has come from the close before to the session's own: one minute's way."""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One session of one contract."""
-
-    session: np.datetime64
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: int
+MINUTE = 60 * SECOND
+BID_SIZE, ASK_SIZE = 400_001, 400_002
+"""Names of the random numbers that sizes are."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +35,9 @@ class MarketQuote:
     last_time: int
     """Of the last trade, in seconds since 1970."""
     is_halted: bool
+    bid_size: int = 0
+    ask_size: int = 0
+    last_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,176 +52,173 @@ class Touch:
     is_halted: bool
 
 
-@dataclass(frozen=True)
-class Moment:
-    """Where a moment lies in the market's sessions."""
-
-    session: int
-    """Index of the latest session that has opened."""
-    is_open: bool
-    share: float
-    """How much of that session is over, 0 to 1."""
-    last_trade: int
-    """The moment itself or, when the market is shut, its last close; nanoseconds since 1970."""
-
-
 class Market:
     """Every instrument's prices, a pure function of (seed, contract, moment).
 
-    Within a session the log price is a Brownian bridge from the close before to the session's
-    real close, with the volatility of the 20 sessions before; after it, the price is that close.
+    In a session there is a trade a second; see `tape` for how its prices come about. After it,
+    the price is the session's real close.
     """
 
     def __init__(self, instruments: Iterable[Instrument] = (), seed: int = 7) -> None:
         self.seed = seed
-        self.instruments: Mapping[int, Instrument] = {item.con_id: item for item in (*LISTED, *instruments)}
-        self._closes = load_closes()
+        self.hours = Sessions(load_closes().sessions)
+        self.instruments = Listings(instruments)
+        self.tape = Tape(seed, self.hours, self.instruments)
 
     @property
     def sessions(self) -> NDArray[np.datetime64]:
         """The sessions that have closes, ascending."""
-        return self._closes.sessions
+        return self.hours.days
 
-    @cached_property
-    def _schedule(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Opening and closing times of every session and of the one after the last, nanoseconds since 1970."""
-        first, last = (pd.Timestamp(day) for day in self.sessions[[0, -1]])
-        calendar = exchange_calendar("XNYS", first, last + pd.Timedelta(days=14))
-        count = len(self.sessions) + 1
-        opens = calendar.opens.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
-        closes = calendar.closes.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
-        return opens, closes
+    @property
+    def hours(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Openings and closings, nanoseconds since 1970; the last pair is of the session after the data's last."""
+        return self._schedule
 
     def close_of_last_session(self) -> pd.Timestamp:
         """When the data's last session closes, UTC."""
-        return pd.Timestamp(int(self._schedule[1][-2]), unit="ns", tz="UTC")
+        return instant(int(self.hours.closes[-2]))
 
     @property
     def span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
         """When it has prices, UTC: from the opening of its second session to before the one after its last."""
-        opens, _ = self._schedule
-        return pd.Timestamp(int(opens[1]), unit="ns", tz="UTC"), pd.Timestamp(int(opens[-1]), unit="ns", tz="UTC")
+        return self.hours.span
 
     def covers(self, now: int) -> bool:
         """Whether the market has prices then."""
-        opens, _ = self._schedule
-        return bool(opens[1] <= now < opens[-1])
+        return self.hours.covers(now)
 
     def moment(self, now: int) -> Moment:
         """Place a moment, in nanoseconds since 1970, that the market covers."""
-        opens, closes = self._schedule
-        session = int(np.searchsorted(opens, now, side="right")) - 1
-        opened, closed = int(opens[session]), int(closes[session])
-        share = min(1.0, (now - opened) / (closed - opened))
-        return Moment(session, now < closed, share, min(now, closed))
+        return self.hours.moment(now)
 
     def closes(self, instrument: Instrument) -> NDArray[np.float64]:
         """Real closes, one a session; empty for what has none."""
-        if not instrument.series:
-            return np.empty(0)
-        values = self._closes.series[instrument.series]
-        return values if instrument.scale == 1.0 else np.round(values * instrument.scale, 4)
+        return self.tape.closes(instrument.con_id)
 
     def price(self, instrument: Instrument, now: int) -> float | None:
         """The price of the last trade."""
+        moment = self.hours.moment(now)
         if instrument.underlying:
-            return self._option_price(instrument, now)
-        closes = self.closes(instrument)
-        if not len(closes):
+            underlying = self.price(self.instruments[instrument.underlying], now)
+            return None if underlying is None else self._option_price(instrument, underlying, moment)
+        if not instrument.series:
             return None
-        moment = self.moment(now)
-        close = float(closes[moment.session])
         if not moment.is_open:
-            return close
-        return self._on_tick(instrument, self._path(instrument, moment.session, moment.share))
+            return float(self.tape.closes(instrument.con_id)[moment.session])
+        minute, second = self._place(moment)
+        return self.tape.trades(instrument.con_id, moment.session, minute)[0][second]
 
     def quote(self, instrument: Instrument, now: int) -> MarketQuote:
         """Bid and ask one tick, or one basis point, around the last price; halted: no bid and no ask."""
-        moment = self.moment(now)
+        moment = self.hours.moment(now)
         last = self.price(instrument, now) if instrument.is_quoted else None
-        seconds = moment.last_trade // 1_000_000_000
+        seconds = moment.last_trade // SECOND
         if last is None:
             return MarketQuote(None, None, None, None, seconds, instrument.is_halted)
-        last *= instrument.quote_scale
-        half = max(instrument.minimum_tick, self._on_tick(instrument, last * 1e-4))
-        close = self._close_before(instrument, moment)
-        quote = MarketQuote(round(last - half, 6), round(last + half, 6), last, close, seconds, instrument.is_halted)
-        if quote.bid is not None and quote.bid <= 0:
-            quote = replace(quote, bid=None)
-        return replace(quote, bid=None, ask=None) if instrument.is_halted else quote
+        last = round(last * instrument.quote_scale, 6)
+        half = half_spread(instrument, last)
+        bid, ask = round(last - half, 6), round(last + half, 6)
+        sizes = [self._shown(instrument, moment, draw) for draw in (BID_SIZE, ASK_SIZE)]
+        is_bid, is_ask = bid > 0 and not instrument.is_halted, not instrument.is_halted
+        return MarketQuote(
+            bid if is_bid else None,
+            ask if is_ask else None,
+            last,
+            self._close_before(instrument, moment.session),
+            seconds,
+            instrument.is_halted,
+            sizes[0] if is_bid else 0,
+            sizes[1] if is_ask else 0,
+            self._last_size(instrument, moment),
+        )
 
     def touch(self, con_id: int, nanoseconds: int) -> Touch:
         """The best bid and ask of a contract at a moment, a pure function of (seed, contract, moment).
 
-        Empty on both sides while the market is shut, and for contracts that nobody quotes. Raises
-        `KeyError` for a contract that isn't traded here.
+        Empty on both sides while the market is shut or the contract halted, and for contracts that nobody
+        quotes. Raises `KeyError` for a contract that isn't traded here.
         """
         instrument = self.instruments[con_id]
         quote = self.quote(instrument, nanoseconds)
-        if quote.is_halted or not self.moment(nanoseconds).is_open:
+        if quote.is_halted or not self.hours.moment(nanoseconds).is_open:
             return Touch(None, None, quote.last, 0, 0, quote.is_halted)
-        return Touch(quote.bid, quote.ask, quote.last, SIZE if quote.bid else 0, SIZE if quote.ask else 0, False)
+        return Touch(quote.bid, quote.ask, quote.last, quote.bid_size, quote.ask_size, False)
 
-    def bars(self, instrument: Instrument, now: int, first: int) -> list[Bar]:
-        """Daily bars from session index `first` on; in a session the last one is partial, its close the last price."""
-        moment = self.moment(now)
-        closes = self.closes(instrument)
-        index = np.arange(max(first, 1), moment.session + 1)
-        if not len(closes) or not len(index):
-            return []
-        close = closes[index].copy()
-        opening = closes[index - 1] + (close - closes[index - 1]) * OPEN_SHARE
-        if moment.is_open:
-            close[-1] = self.price(instrument, now)
-        spread = np.abs(normals(self.seed, instrument.con_id, index[:, None], np.array([[1, 2]]))) * 0.005
-        high = np.maximum(opening, close) * (1 + spread[:, 0])
-        low = np.minimum(opening, close) * (1 - spread[:, 1])
-        volume = np.exp(14 + 0.3 * normals(self.seed, instrument.con_id, index, 3))
-        if moment.is_open:
-            volume[-1] *= moment.share
-        return [
-            Bar(self.sessions[i], round(o, 4), round(h, 4), round(lo, 4), c, int(v))
-            for i, o, h, lo, c, v in zip(index, *(x.tolist() for x in (opening, high, low, close, volume)), strict=True)
-        ]
+    def days(self, con_id: int, first: int, until: int) -> Bars:
+        """Daily bars from session `first` on; where `until` lies in a session, the last one is of it so far."""
+        last = self.hours.before(until)
+        if first > last:
+            return joined([])
+        if until >= self.hours.closes[last]:
+            return self.tape.days(con_id, first, last)
+        whole_days = self.tape.days(con_id, first, last - 1) if first < last else joined([])
+        return joined([whole_days, self.so_far(con_id, until)])
 
-    def _close_before(self, instrument: Instrument, moment: Moment) -> float | None:
-        if instrument.underlying:
-            _, closes = self._schedule
-            return self._option_price(instrument, int(closes[moment.session - 1]))
-        return float(self.closes(instrument)[moment.session - 1])
+    def so_far(self, con_id: int, until: int) -> Bars:
+        """The bar of the session that a moment lies in, of the trades before it."""
+        session = self.hours.before(until)
+        parts = joined([self.minutes(con_id, session, until), self._begun(con_id, session, until)])
+        return parts.merged(np.zeros(1, np.int64))
 
-    def _option_price(self, option: Instrument, now: int) -> float | None:
-        underlying = self.price(self.instruments[option.underlying], now)
-        if underlying is None:
-            return None
-        years = option.years_to_expiry(pd.Timestamp(now, unit="ns", tz="UTC").to_pydatetime(warn=False))
-        return self._on_tick(option, option_price(option.right, underlying, option.strike, years, option.volatility))
+    def minutes(self, con_id: int, session: int, until: int) -> Bars:
+        """The minutes of a session that are over then."""
+        over = (until - int(self.hours.opens[session])) // MINUTE
+        return self.tape.minutes(con_id, session)[slice(0, max(0, over))]
 
-    def _path(self, instrument: Instrument, session: int, share: float) -> float:
-        """The price when this share of a session is over, before rounding."""
-        closes = self.closes(instrument)
-        recent = np.diff(np.log(closes[max(0, session - 21) : session]))
-        volatility = float(recent.std()) if len(recent) > 1 else 0.01
-        before, after = np.log(closes[session - 1]), np.log(closes[session])
-        noise = volatility * self._bridge(instrument.con_id, session, share)
-        return float(np.exp(before + (after - before) * share + noise))
+    def seconds(self, con_id: int, session: int, since: int, until: int) -> Bars:
+        """The trades of a session from one moment to before another."""
+        opened, last = int(self.hours.opens[session]), self.hours.minutes(session)
+        begin = min(last, max(0, since - opened) // MINUTE)
+        end = min(last, max(0, -(-(until - opened) // MINUTE)))
+        if begin >= end:
+            return joined([])
+        bars = self.tape.seconds(con_id, session, slice(begin, end))
+        return bars[(bars.start >= since) & (bars.start < until)]
 
-    def _bridge(self, con_id: int, session: int, share: float) -> float:
-        """A Brownian bridge on [0, 1], zero at both ends, by Lévy's construction: each midpoint is the mean
-        of its neighbours plus a normal number of variance (a quarter of the interval)."""
-        levels = np.arange(LEVELS)
-        position = min(share, 1.0 - 2.0**-LEVELS)
-        index = np.floor(position * 2.0**levels)
-        bends = normals(self.seed, con_id, session, 2.0**levels + index + 8) * 0.5 * 2.0 ** (-levels / 2)
-        low, high, left, width = 0.0, 0.0, 0.0, 1.0
-        for bend in bends:
-            middle = (low + high) / 2 + float(bend)
-            width /= 2
-            if share >= left + width:
-                left, low = left + width, middle
-            else:
-                high = middle
-        return low + (high - low) * (share - left) / width
+    def volume(self, con_id: int, now: int) -> int:
+        """Traded so far in the session that has opened last, the trade of this second included."""
+        return int(self.so_far(con_id, now // SECOND * SECOND + 1).volume[0])
 
-    def _on_tick(self, instrument: Instrument, price: float) -> float:
-        return round(round(price / instrument.minimum_tick) * instrument.minimum_tick, 6)
+    def _begun(self, con_id: int, session: int, until: int) -> Bars:
+        """The trades of the minute that isn't over then."""
+        opened = int(self.hours.opens[session])
+        return self.seconds(con_id, session, opened + (until - opened) // MINUTE * MINUTE, until)
+
+    def _place(self, moment: Moment) -> tuple[int, int]:
+        opened, closed = int(self.hours.opens[moment.session]), int(self.hours.closes[moment.session])
+        return divmod((min(moment.last_trade, closed - 1) - opened) // SECOND, 60)
+
+    def _close_before(self, instrument: Instrument, session: int) -> float | None:
+        if not instrument.underlying:
+            return float(self.tape.closes(instrument.con_id)[session - 1])
+        closed = int(self.hours.closes[session - 1])
+        return self._option_price(
+            instrument,
+            float(self.tape.closes(instrument.underlying)[session - 1]),
+            Moment(session - 1, False, 1.0, closed),
+        )
+
+    def _option_price(self, option: Instrument, underlying: float, moment: Moment) -> float:
+        minute, _ = self._place(moment)
+        started = int(self.hours.opens[moment.session]) + minute * MINUTE
+        years = (expiry(option.expiry) - started) / YEAR
+        price = option_price(option.right, underlying, option.strike, years, option.volatility)
+        return round(round(price / option.minimum_tick) * option.minimum_tick, 6)
+
+    def _shown(self, instrument: Instrument, moment: Moment, draw: int) -> int:
+        """100 to 2,000 shares or 1 to 50 option contracts, anew each second."""
+        second = moment.last_trade // SECOND
+        if instrument.security_type == "OPT":
+            return 1 + whole(self.seed, instrument.con_id, second, draw, 50)
+        return 100 * (1 + whole(self.seed, instrument.con_id, second, draw, 20))
+
+    def _last_size(self, instrument: Instrument, moment: Moment) -> int:
+        minute, second = self._place(moment)
+        return self.tape.trades(instrument.con_id, moment.session, minute)[1][second]
+
+
+def half_spread(instrument: Instrument, price: float) -> float:
+    """Distance of bid and ask from the last price: a tick, or a basis point where that is more."""
+    tick = instrument.minimum_tick
+    return max(tick, round(round(price * 1e-4 / tick) * tick, 6))
