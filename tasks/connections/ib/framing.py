@@ -8,9 +8,11 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 
-from tasks.connections.problems import ConnectionProblem
+from tasks.connections.problems import ConnectionProblem, Refused
 
 CHUNK = 65536
+ACTING = {b"3": "an order", b"4": "a cancel", b"58": "a cancel of all orders", b"21": "an exercise of options"}
+"""Kinds of messages that change what the broker holds."""
 LARGEST = 1 << 26
 """No message of the broker comes near this many bytes; a length above it means that the bytes are none of its."""
 
@@ -54,15 +56,40 @@ class Transport:
         return self.socket is not None
 
     def sendMsg(self, frame: bytes) -> int:  # noqa: N802  # the client's name
-        """Send a whole message; whoever watches this thread sees it first, since the answer may come at once."""
-        watch = getattr(self._witness, "watch", None)
-        if watch is not None:
-            watch(frame)
+        """Send a whole message; whoever watches this thread sees it first, since the answer may come at once.
+
+        What acts (`ACTING`) goes out in a block of `permitted` alone, and if that still says so at the very last:
+        whatever was waited for before, also for another's message to go out. Raises `Refused` otherwise.
+        """
+        acts = ACTING.get(frame[4:].partition(b"\0")[0])
         with self._sending:
+            if acts is not None:
+                self._check(acts)
+            watch = getattr(self._witness, "watch", None)
+            if watch is not None:
+                watch(frame)
             if self.socket is None:
                 raise OSError("the connection is closed")
             self.socket.sendall(frame)
         return len(frame)
+
+    @contextlib.contextmanager
+    def permitted(self, check: Callable[[], None]) -> Iterator[None]:
+        """Let this thread send what acts, in the block, where `check` raises nothing when its turn has come."""
+        self._witness.check = check
+        try:
+            yield
+        finally:
+            self._witness.check = None
+
+    def _check(self, acts: str) -> None:
+        check = getattr(self._witness, "check", None)
+        if check is None:
+            raise Refused(
+                f"Nothing was sent: this connection is read-only, and {acts} was asked of it.",
+                "Orders go out by `Broker.place` and its like alone, which hold them against the desk's policy.",
+            )
+        check()
 
     @contextlib.contextmanager
     def watched(self, watch: Callable[[bytes], None]) -> Iterator[None]:
