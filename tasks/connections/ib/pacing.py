@@ -36,15 +36,26 @@ class TokenBucket:
         """Wait for a token. Raises `DeadlinePassed` when the step's time is up first."""
         while True:
             current().deadline.check(what)
-            with self._lock:
-                now = self._now()
-                self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-                self._at = now
-                if self._tokens >= 1:
-                    self._tokens -= 1
-                    return
-                missing = (1 - self._tokens) / self._rate
+            missing = self._try()
+            if missing <= 0:
+                return
             self._sleep(min(missing, SLICE))
+
+    def take_anyhow(self) -> None:
+        """Wait for a token, whatever time the step has: for what takes load off the gateway."""
+        while (missing := self._try()) > 0:
+            self._sleep(min(missing, SLICE))
+
+    def _try(self) -> float:
+        """Take a token, or say in how many seconds there is one."""
+        with self._lock:
+            now = self._now()
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+            self._at = now
+            if self._tokens >= 1:
+                self._tokens -= 1
+                return 0.0
+            return (1 - self._tokens) / self._rate
 
 
 class Window:

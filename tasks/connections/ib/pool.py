@@ -8,8 +8,13 @@ from pathlib import Path
 
 from tasks.connections.ib.bridge import Bridge
 from tasks.connections.ib.client_ids import ClientId
+from tasks.connections.ib.events import ConnectionLog
 from tasks.connections.ib.histories import Histories
-from tasks.connections.ib.pacing import Slots
+from tasks.connections.ib.keeper import Keeper, Patience
+from tasks.connections.ib.pacing import Slots, TokenBucket
+from tasks.connections.ib.recipients import Routes
+from tasks.connections.ib.subscriptions import Send, Subscription
+from tasks.connections.ib.watchers import Watchers
 
 
 @dataclass(frozen=True)
@@ -23,18 +28,43 @@ class Address:
 
 
 class Shared:
-    """A bridge that is replaced when it has died, and what outlives it: pacing, and bars just received."""
+    """A bridge that is replaced when it has died, and what outlives it.
 
-    def __init__(self, address: Address, folder: Path | None) -> None:
+    That is pacing, bars just received, watchers, subscriptions and the events of the connection.
+    While something is subscribed to, or `keep_connected` is set, a dropped connection is made again.
+    """
+
+    def __init__(self, address: Address, folder: Path | None, patience: Patience | None = None) -> None:
         self.address = address
-        self._folder = folder
-        self._client_id: ClientId | None = None
         self.users = 0
+        self.keep_connected = False
+        """Whether to connect again although nothing is subscribed to."""
+        self.timeout = 10.0
+        """Seconds for an attempt to connect."""
         self.histories = Histories()
         self.lines = Slots(50)
         """Quotes asked for at once: half of the 100 lines that an account has by default."""
+        self.watchers = Watchers()
+        self.routes = Routes()
+        self.events = ConnectionLog(address.host, address.port, address.client_id, self.routes)
+        self._folder = folder
+        self._client_id: ClientId | None = None
         self._bridge: Bridge | None = None
+        self._bucket = TokenBucket()
         self._connecting = threading.Lock()
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._listing = threading.Lock()
+        self._is_closed = False
+        self._keeper = Keeper(
+            lambda: self.bridge(self.timeout),
+            self._is_wanted,
+            lambda: list(self._subscriptions),
+            self.watchers,
+            self.events,
+            patience or Patience(),
+        )
+        self.watchers.add(self._keeper)
+        self.watchers.add(self.events)
 
     def bridge(self, timeout: float) -> Bridge:
         """A bridge that is connected. Raises `ConnectionProblem` or `Refused` within `timeout` seconds."""
@@ -46,19 +76,81 @@ class Shared:
                     if self._client_id is None:
                         self._client_id = ClientId(self._folder, address.host, address.port, number)
                     number = self._client_id.number
-                bridge = Bridge(address.host, address.port, number, is_reconnect=self._bridge is not None)
+                is_reconnect = self._bridge is not None
+                bridge = Bridge(
+                    address.host, address.port, number, is_reconnect, self.watchers, self.routes, self._bucket
+                )
                 bridge.connect(timeout, address.market_data_type)
                 self._bridge = bridge
+                self._keeper.made(bridge)
             return self._bridge
 
+    def subscribe(
+        self,
+        kind: str,
+        what: str,
+        send: Send | None = None,
+        cancel: Send | None = None,
+        *,
+        connection: str,
+        con_id: int | None = None,
+        route: str = "",
+        limit: int = 100_000,
+    ) -> Subscription:
+        """Ask for what keeps coming; see `Subscription`. Close it when it is no longer wanted.
+
+        Without `send`, rows of `route` that come anyhow: `connection` (its events, see
+        `ConnectionEvent`) and `errors` (see `BrokerMessage`). Raises as `bridge` and `Bridge.ask` do.
+        """
+        subscription = Subscription(
+            *(kind, what, send, cancel),
+            connection=connection,
+            con_id=con_id,
+            route=route,
+            limit=limit,
+            on_close=self._forget,
+        )
+        if route:
+            self.routes.enter(route, subscription)
+        with self._listing:
+            self._subscriptions = (*self._subscriptions, subscription)
+        try:
+            if send is not None:
+                self._keeper.subscribe(self.bridge(self.timeout), subscription)
+        except BaseException:
+            subscription.close()
+            raise
+        self._keeper.wake()
+        return subscription
+
     def close(self) -> None:
-        """End the connection."""
+        """End the connection, and what is subscribed to."""
+        self._is_closed = True
+        self._keeper.stop()
+        for subscription in self._subscriptions:
+            subscription.close()
         with self._connecting:
             if self._bridge is not None:
                 self._bridge.close()
             if self._client_id is not None:
                 self._client_id.give_back()
                 self._client_id = None
+
+    def _is_wanted(self) -> bool:
+        if self._is_closed:
+            return False
+        return self.keep_connected or any(
+            subscription.send is not None and not subscription.done for subscription in self._subscriptions
+        )
+
+    def _forget(self, subscription: Subscription) -> None:
+        with self._listing:
+            self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
+        if subscription.route:
+            self.routes.leave(subscription.route, subscription)
+        bridge = self._bridge
+        if bridge is not None and not self._is_closed:
+            bridge.unsubscribe(subscription)
 
 
 _pool: dict[Address, Shared] = {}
@@ -72,7 +164,9 @@ def borrow(address: Address, folder: Path | None) -> Shared:
     data folder this is; the address's own where there is none.
     """
     with _lock:
-        shared = _pool.setdefault(address, Shared(address, folder))
+        shared = _pool.get(address)
+        if shared is None:
+            shared = _pool[address] = Shared(address, folder)
         shared.users += 1
         return shared
 

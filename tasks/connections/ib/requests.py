@@ -24,8 +24,19 @@ class Request:
     here too, and handed to the step when it takes the answer: the reader never waits for a listener.
     """
 
-    def __init__(self, number: int, kind: str, what: str, con_id: int | None, connection: str, timeout: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        kind: str,
+        what: str,
+        con_id: int | None,
+        connection: str,
+        timeout: float,
+        route: str = "",
+    ) -> None:
         self.number = number
+        self.route = route
+        """Of its rows, where they carry no number."""
         self.kind = kind
         self.what = what
         self.problem: Problem | None = None
@@ -51,6 +62,15 @@ class Request:
         text = payload.decode("utf-8", "backslashreplace").removesuffix("\0")
         now = time.time_ns()
         self._messages.append(Message(self._connection, self.number, self.kind, self._con_id, direction, now, text))
+
+    def add(self, row: Any, received: int) -> None:
+        """A row has come."""
+        if not self._done.is_set():
+            self.rows.append(row)
+
+    def end(self) -> None:
+        """No more rows will come."""
+        self.complete()
 
     def complete(self, problem: Problem | None = None) -> None:
         """It has ended; only the first time counts."""
