@@ -12,7 +12,10 @@ class Sink(Protocol):
         """A row of a request: its number, or the name of a route whose messages name none; None: positions."""
 
     def end(self, request: int | str | None) -> None:
-        """No more rows will come."""
+        """No more rows will come, or all that there are have come."""
+
+    def event(self, row: Any) -> None:
+        """A row that belongs to no request."""
 
     def failed(self, request: int, code: int, text: str) -> None:
         """An error or a notice; a negative id belongs to no request."""
