@@ -304,6 +304,9 @@ class _Attempt:
             step=self.node.name,
             key=key,
             clock=self.context.clock,
+            past=self.context.past,
+            root=self.context.desk.root,
+            schema=self.node.step.outputs.get(None),
         )
 
     def _called(self, task: TaskSpec, values: dict[str, Any]) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.frame import Frame
 from tasks.connections.clock import Clock, WallClock
 
 
@@ -26,6 +28,12 @@ class Run:
     step: str = ""
     key: str = ""
     clock: Clock = field(default_factory=WallClock)
+    past: bool = False
+    """The session is over: what is true now wasn't then, and nothing may act."""
+    root: Path = field(default_factory=Path)
+    """The project's folder, from which relative paths go."""
+    schema: type[Frame] | None = None
+    """What kind of frame the step's `schema:` says it yields."""
 
     def now(self) -> pd.Timestamp:
         """The moment by the run's clock, UTC."""
