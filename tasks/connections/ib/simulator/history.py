@@ -123,13 +123,12 @@ def _refusal(session: Session, instrument: Instrument, identity: tuple[object, .
 
 
 def _send(session: Session, request: int, instrument: Instrument, until: int, first: int) -> None:
-    bars = session.gateway.market.bars(instrument, until, first)
+    bars = session.gateway.market.days(instrument.con_id, first, until + 1)
+    days = [str(day).replace("-", "") for day in session.gateway.market.sessions[first : first + len(bars)]]
     rows: list[object] = []
-    for bar in bars:
-        average = round((bar.open + bar.high + bar.low + bar.close) / 4, 4)
-        day = str(bar.session).replace("-", "")
-        rows += [day, bar.open, bar.high, bar.low, bar.close, bar.volume, average, bar.volume // 120]
-    start = str(bars[0].session).replace("-", "") + "  00:00:00" if bars else ""
+    for day, o, h, lo, c, v, a, n in zip(days, *(column.tolist() for column in bars.columns[1:]), strict=True):
+        rows += [day, o, h, lo, c, v, round(a, 4), n]
+    start = days[0] + "  00:00:00" if days else ""
     end = pd.Timestamp(until, unit="ns", tz="UTC").tz_convert("America/New_York").strftime("%Y%m%d  %H:%M:%S")
     session.send(17, request, start, end, len(bars), *rows)
 

@@ -70,11 +70,6 @@ class Market:
         """The sessions that have closes, ascending."""
         return self.hours.days
 
-    @property
-    def hours(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Openings and closings, nanoseconds since 1970; the last pair is of the session after the data's last."""
-        return self._schedule
-
     def close_of_last_session(self) -> pd.Timestamp:
         """When the data's last session closes, UTC."""
         return instant(int(self.hours.closes[-2]))
