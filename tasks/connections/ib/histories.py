@@ -1,10 +1,11 @@
-"""Requests for daily bars, within the broker's limits."""
+"""Requests for bars, within the broker's limits."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
+from dataclasses import dataclass
 
 from tasks.connections.ib.bridge import Bridge
 from tasks.connections.ib.contracts import Contract
@@ -23,61 +24,78 @@ SESSIONS_A_YEAR = 250
 SHOWN = {"CASH": "MIDPOINT", "CFD": "MIDPOINT", "CMDTY": "MIDPOINT", "CRYPTO": "AGGTRADES"}
 """What the broker has daily bars of, by type; TRADES for the others. Only stocks and funds are adjusted."""
 
-Identity = tuple[Contract, str, str]
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which bars are asked for; two that are equal are the same question to the broker."""
+
+    contract: Contract
+    duration: str
+    size: str = "1 day"
+    what: str = "TRADES"
+    end: str = ""
+    """`yyyymmdd-HH:MM:SS`, UTC; empty: now."""
+    regular_hours: bool = True
+
+    def __str__(self) -> str:
+        kind = "Daily history" if self.size == "1 day" else f"History of {self.size}"
+        return f"{kind} of {self.contract}"
+
+
+def daily(contract: Contract, sessions: int, adjusted: bool) -> Question:
+    """The question for at least the latest `sessions` daily bars; only stocks and funds are adjusted."""
+    what = SHOWN.get(contract.security_type, "TRADES")
+    if adjusted and contract.security_type == "STK":
+        what = "ADJUSTED_LAST"
+    return Question(contract, duration(sessions), what=what)
 
 
 class Histories:
-    """Asks for daily bars; the same question within 15 seconds gets the same answer, from memory."""
+    """Asks for bars; the same question within 15 seconds gets the same answer, from memory."""
 
     def __init__(self) -> None:
         self.slots = Slots(50)
         self._window = Window(limit=5, seconds=2.0)
-        self._asked: dict[Identity, tuple[float, Bridge, Request]] = {}
+        self._asked: dict[Question, tuple[float, Bridge, Request]] = {}
         self._pruned_at = 0.0
         self._lock = threading.Lock()
 
-    def ask(
-        self, bridge: Bridge, contract: Contract, sessions: int, adjusted: bool, connection: str, timeout: float
-    ) -> Request:
-        """A request for the latest `sessions` daily bars, sent now or less than 15 seconds ago.
+    def ask(self, bridge: Bridge, question: Question, connection: str, timeout: float) -> Request:
+        """A request for these bars, sent now or less than 15 seconds ago.
 
         Raises `DeadlinePassed` when the step's time is up before it may be sent.
         """
-        shown = SHOWN.get(contract.security_type, "TRADES")
-        if adjusted and contract.security_type == "STK":
-            shown = "ADJUSTED_LAST"
-        identity = (contract, duration(sessions), shown)
-        what = f"Daily history of {contract}"
+        contract, what = question.contract, str(question)
         while True:
             with self._lock:
-                known = self._known(identity, bridge)
+                known = self._known(question, bridge)
             if isinstance(known, Request):
                 return known
             if known > 0:
                 current().deadline.check(what)
                 time.sleep(min(known, 0.2))
                 continue
-            self._window.enter((contract.con_id, contract.exchange, shown), what)
+            self._window.enter((contract.con_id, contract.exchange, question.what), what)
             with self._lock:
-                known = self._known(identity, bridge)  # another thread may have asked by now
+                known = self._known(question, bridge)  # another thread may have asked by now
                 if known == 0:
-                    request = self._send(bridge, identity, what, connection, timeout)
-                    self._asked[identity] = (time.monotonic(), bridge, request)
+                    request = self._send(bridge, question, connection, timeout)
+                    self._asked[question] = (time.monotonic(), bridge, request)
                     return request
 
     def cancel(self, bridge: Bridge, request: Request) -> None:
         """Tell the gateway that the bars are no longer wanted."""
         bridge.cancel(request, lambda client: client.cancelHistoricalData(request.number))
 
-    def _known(self, identity: Identity, bridge: Bridge) -> Request | float:
+    def _known(self, question: Question, bridge: Bridge) -> Request | float:
         """The request that serves, or the seconds before another may be sent."""
         now = time.monotonic()
         if now - self._pruned_at > REPEAT:
             self._asked = {key: known for key, known in self._asked.items() if self._counts(known, now)}
             self._pruned_at = now
-        if identity not in self._asked or not self._counts(self._asked[identity], now):
+        if question not in self._asked or not self._counts(self._asked[question], now):
             return 0.0
-        asked_at, asked_of, request = self._asked[identity]
+        asked_at, asked_of, request = self._asked[question]
         if not request.done or request.problem is None or isinstance(request.problem, DataProblem):
             return request
         if asked_of is not bridge:
@@ -89,17 +107,19 @@ class Histories:
         asked_at, _, request = known
         return now - asked_at < REPEAT or not request.done
 
-    def _send(self, bridge: Bridge, identity: Identity, what: str, connection: str, timeout: float) -> Request:
+    def _send(self, bridge: Bridge, asked: Question, connection: str, timeout: float) -> Request:
         from tasks.connections.ib.client import wire_contract
 
-        contract, length, shown = identity
-        wire = wire_contract(contract)
+        wire = wire_contract(asked.contract)
         return bridge.ask(
-            "daily history",
-            what,
-            lambda client, number: client.reqHistoricalData(number, wire, "", length, "1 day", shown, 1, 2, False, []),
+            "daily history" if asked.size == "1 day" else "history",
+            str(asked),
+            lambda client, number: client.reqHistoricalData(
+                *(number, wire, asked.end, asked.duration, asked.size, asked.what, int(asked.regular_hours)),
+                *(2, False, []),
+            ),
             connection=connection,
-            con_id=contract.con_id,
+            con_id=asked.contract.con_id,
             timeout=timeout,
         )
 

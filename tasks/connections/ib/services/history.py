@@ -31,12 +31,13 @@ class History(Reference):
             Seconds for each answer.
         """
         from tasks.connections.ib.fanout import ask_all
+        from tasks.connections.ib.histories import daily
 
         bridge, shared = self._bridge(), self._borrowed()
         routed = self._routed(contracts)
         answers = ask_all(
             [contract for contract in routed.values() if isinstance(contract, Contract)],
-            lambda contract: shared.histories.ask(bridge, contract, sessions, adjusted, self.name, timeout),
+            lambda contract: shared.histories.ask(bridge, daily(contract, sessions, adjusted), self.name, timeout),
             lambda request: shared.histories.cancel(bridge, request),
             shared.histories.slots,
             "daily history",
