@@ -1,0 +1,225 @@
+"""What a source gives: batches of rows as they come, until it is closed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, Self, TypeVar
+
+import pandas as pd
+
+from schemas.frame import Frame
+from tasks.connections.clock import Clock, WallClock
+from tasks.connections.ib.broker import GatewayClock
+from tasks.connections.ib.subscriptions import Subscription
+from tasks.connections.problems import Problem
+from tasks.connections.scope import note
+from tasks.guard import bad_rows, guard_of
+from tasks.validate import validated
+from tasks.wording import listed
+
+F = TypeVar("F")
+
+TICK = 1.0
+"""Seconds between two looks at a gateway's clock, which tells no finer."""
+
+
+class Batch(NamedTuple):
+    """Rows that came together."""
+
+    rows: pd.DataFrame
+    sequence: int
+    """Of the last message that is in it or in one before: it goes up from batch to batch."""
+    time: pd.Timestamp
+    """When it was made, by the run's clock."""
+
+
+class Arrival(NamedTuple):
+    """One message of a subscription."""
+
+    key: Any
+    """Which subscription: what the stream's maker calls it by."""
+    time: int
+    """When it came, by the run's clock: nanoseconds since 1970."""
+    row: Any
+
+
+Read = Callable[[list[Arrival]], pd.DataFrame]
+"""Makes a frame of what has arrived; it may keep in mind what came before, and may have nothing to tell yet."""
+
+
+class Stream(Generic[F]):
+    """An iterator of `Batch`: each holds whatever has arrived since the one before.
+
+    A subscription that is refused is noted, and the others go on; when all are, its problem is
+    raised. Rows that break the schema are left out and counted. The stream goes on when
+    the connection is dropped: its subscriptions are made again.
+
+    Parameters
+    ----------
+    subscriptions
+        Where rows come from, each by a key that arrivals name.
+    read
+        Makes a frame of arrivals, in the order in which they came.
+    model
+        The schema of its frames.
+    clock
+        The run's.
+    limit
+        Most messages in one batch; what is over goes into the next, at once.
+    refused
+        Called with the key and the problem of a subscription that is refused, before the next `read`.
+    """
+
+    def __init__(
+        self,
+        subscriptions: Mapping[Any, Subscription],
+        read: Read,
+        model: type[Frame],
+        clock: Clock,
+        *,
+        limit: int = 20_000,
+        refused: Callable[[Any, Problem], None] | None = None,
+    ) -> None:
+        self.bad = 0
+        """Rows left out because they break the schema; each way in which they do is noted once."""
+        self._subscriptions = dict(subscriptions)
+        self._read, self._model, self._limit, self._refused = read, model, limit, refused
+        self._time = _Time(clock)
+        self._pending: deque[Arrival] = deque()
+        self._sequence = 0
+        self._known_refused: set[Hashable] = set()
+        self._known_faults: set[str] = set()
+        self._is_closed = False
+        self._bell = threading.Event()
+        for subscription in self._subscriptions.values():
+            subscription.bell = self._bell.set
+
+    @property
+    def dropped(self) -> int:
+        """Messages lost because they came faster than they were taken."""
+        return sum(subscription.dropped for subscription in self._subscriptions.values())
+
+    @property
+    def stale(self) -> bool:
+        """Whether part of it has had no data since the connection was dropped."""
+        return any(subscription.stale for subscription in self._subscriptions.values() if not subscription.done)
+
+    def close(self) -> None:
+        """End it; a waiting `next` ends too. May be called from any thread, more than once."""
+        self._is_closed = True
+        self._bell.set()
+        for subscription in self._subscriptions.values():
+            subscription.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        """The next batch, once there is one. Raises the problem that every subscription ended with."""
+        while not self._is_closed:
+            news = self._collect()
+            if self._pending or news:
+                batch = self._batch()
+                if len(batch.rows):
+                    return batch
+            elif self._all_refused():
+                raise self._all_refused()[0]
+            else:
+                self._bell.wait()
+        raise StopIteration
+
+    def _collect(self) -> bool:
+        """Take what has come, unless some is left; whether a subscription was refused."""
+        if self._pending:
+            return False
+        self._bell.clear()  # before taking, so that what comes meanwhile rings again
+        taken = [
+            (received, sequence, key, row)
+            for key, subscription in self._subscriptions.items()
+            for sequence, received, row in subscription.take(0)
+        ]
+        taken.sort(key=lambda item: item[:1])  # stable: a subscription's own order stands
+        self._pending.extend(
+            Arrival(key, moment, row)
+            for (_, _, key, row), moment in zip(taken, self._time.of([item[0] for item in taken]), strict=True)
+        )
+        return self._tell_refused()
+
+    def _batch(self) -> Batch:
+        arrivals = [self._pending.popleft() for _ in range(min(self._limit, len(self._pending)))]
+        self._sequence += len(arrivals)
+        now = pd.Timestamp(arrivals[-1].time if arrivals else self._time.now(), unit="ns", tz="UTC")
+        return Batch(self._valid(self._read(arrivals)), self._sequence, now)
+
+    def _valid(self, frame: pd.DataFrame) -> pd.DataFrame:
+        rows = frame.reset_index(drop=True)
+        faults = guard_of(self._model).faults(rows)
+        if faults is None:
+            return validated(rows, self._model, "the broker's stream")  # it says what is wrong
+        if not faults:
+            return rows
+        wrong = bad_rows(faults, len(rows))
+        self.bad += int(wrong.sum())
+        for fault in faults:
+            what = f"{fault.column or 'its key'} fails {fault.check}"
+            if what not in self._known_faults:  # once: the count goes on
+                self._known_faults.add(what)
+                first = rows[fault.rows].iloc[0].to_dict()
+                note(f"Rows of a stream are left out: {what}, in {first}.")
+        return rows[~wrong].reset_index(drop=True)
+
+    def _tell_refused(self) -> bool:
+        found = {
+            key: subscription
+            for key, subscription in self._subscriptions.items()
+            if subscription.problem is not None and key not in self._known_refused
+        }
+        for key, subscription in found.items():
+            self._known_refused.add(key)
+            if self._refused is not None and subscription.problem is not None:
+                self._refused(key, subscription.problem)
+        if found and len(self._known_refused) < len(self._subscriptions):
+            problems = [str(subscription.problem) for subscription in found.values()]
+            names = listed(subscription.what for subscription in found.values())
+            note(f"Not covered: {names}. {problems[0]}")
+        return bool(found)
+
+    def _all_refused(self) -> list[Problem]:
+        """The problems, where every subscription has one."""
+        problems = [subscription.problem for subscription in self._subscriptions.values()]
+        return [problem for problem in problems if problem is not None] if all(problems) else []
+
+
+class _Time:
+    """When messages came, by the run's clock: where that is the wall's, to the nanosecond."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._told: tuple[float, int] | None = None
+
+    def of(self, received: list[int]) -> list[int]:
+        """The moments of messages that came at these by the wall's clock."""
+        return received if isinstance(self._clock, WallClock) or not received else [self.now()] * len(received)
+
+    def now(self) -> int:
+        """The moment, in nanoseconds since 1970."""
+        if not isinstance(self._clock, GatewayClock):
+            return self._clock.now().value
+        asked = time.monotonic()
+        if self._told is None or asked - self._told[0] >= TICK:
+            try:
+                self._told = (asked, self._clock.now().value)
+            except Problem:
+                if self._told is None:
+                    raise
+                self._told = (asked, self._told[1])  # the gateway is away: its last word stands
+        return self._told[1]
