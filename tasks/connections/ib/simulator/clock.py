@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -22,6 +23,8 @@ class SimulatedClock:
         if speed < 0:
             raise ValueError(f"time can't run backwards: speed is {speed}")
         self.speed = speed
+        self.moved: list[Callable[[], None]] = []
+        """Called after each leap, in the thread of whoever made it."""
         self.move_to(base)
         self.start = base.tz_convert("UTC").as_unit("ns")
         self.span = span
@@ -40,3 +43,5 @@ class SimulatedClock:
         if moment.tzinfo is None:
             raise ValueError(f"{moment} has no time zone: say which moment is meant, as in 2022-12-28T20:45Z")
         self._origin = (moment.tz_convert("UTC").as_unit("ns").value, time.monotonic_ns())
+        for tell in self.moved:
+            tell()

@@ -28,6 +28,10 @@ class Faults:
     """Messages are read, and nothing at all is said until it is over."""
     bytes_per_second: float | None = None
     """How fast the gateway writes to each client: a client that must wait for it."""
+    reads_per_second: float | None = None
+    """Bytes a second that the gateway reads of each client: what a client sends must wait."""
+    closed_farms: frozenset[str] = frozenset()
+    """Which of `market` and `history` serve nothing."""
     dropped_orders: int = 0
     """So many of the next orders vanish: no status, no error. Counted down."""
     duplicate_callbacks: bool = False

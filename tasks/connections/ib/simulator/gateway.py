@@ -17,6 +17,8 @@ from tasks.connections.ib.simulator.clock import SimulatedClock
 from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.instruments import Instrument
 from tasks.connections.ib.simulator.market import Market
+from tasks.connections.ib.simulator.pace import HistoryPace
+from tasks.connections.ib.simulator.script import Script
 from tasks.connections.ib.simulator.session import Handler, Session
 from tasks.connections.problems import ConnectionProblem, Refused
 
@@ -91,20 +93,24 @@ class SimulatedGateway:
         self.clock = SimulatedClock(self._start_of_time(now), speed, self.market.span)
         self.read_only = read_only
         self.pacing = pacing
+        self.history_pace = HistoryPace()
+        self.script = Script()
+        self.malformed = 0
+        """Messages that were refused because they couldn't be read."""
         self.trading: Trading | None = None
         self._requested_port = port
         self._port: int | None = None
         self._handlers = dict(HANDLERS)
         self._sessions: set[Session] = set()
         self._conversations: set[asyncio.Task[None]] = set()
-        self.asked: dict[tuple[object, ...], float] = {}
-        """When each history request was last made, by the monotonic clock."""
         self._kicked = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._failure: OSError | None = None
         self._stop: asyncio.Event | None = None
+        self._leap: asyncio.Event = asyncio.Event()
+        self.clock.moved.append(self._wake)
 
     @property
     def port(self) -> int:
@@ -164,6 +170,13 @@ class SimulatedGateway:
         if self.trading is not None:
             self.trading.advance(self.clock.nanoseconds())
 
+    async def pass_time(self, seconds: float) -> None:
+        """Wait a little while simulated time runs; where it stands still, until it is moved."""
+        if self.clock.speed > 0:
+            await asyncio.sleep(seconds)
+        else:
+            await self._leap.wait()
+
     def kick_once(self) -> bool:
         """True the first time."""
         first, self._kicked = not self._kicked, True
@@ -217,10 +230,18 @@ class SimulatedGateway:
             await asyncio.sleep(BETWEEN_STEPS)
             try:
                 self.advance()
-                for session in self.clients:
-                    await session.flush()
             except Exception:
                 log.exception("the simulated gateway failed to go on in time")
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._leapt)
+
+    def _leapt(self) -> None:
+        """Simulated time has been moved: wake everybody who waits for that."""
+        passed, self._leap = self._leap, asyncio.Event()
+        passed.set()
+        self.advance()
 
     def _abort_all(self) -> None:
         for session in list(self._sessions):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ INVALID = "Error validating request.-'bN' : cause - "
 SERVICE = "Historical Market Data Service error message:"
 SHOWN = ("TRADES", "ADJUSTED_LAST")
 LONGEST_IN_DAYS = 365
-PACE = 15.0
 
 
 class InvalidError(Exception):
@@ -110,10 +108,8 @@ def _refusal(session: Session, instrument: Instrument, identity: tuple[object, .
     gateway = session.gateway
     if instrument.con_id in gateway.faults.refused:
         return gateway.faults.refused[instrument.con_id]
-    now = time.monotonic()
-    before = gateway.asked.get(identity)
-    gateway.asked[identity] = now
-    if gateway.faults.paced and before is not None and now - before < PACE:
+    is_paced = gateway.pacing or gateway.faults.paced
+    if is_paced and gateway.history_pace.violation(identity, identity[0], False, 1):
         return 162, SERVICE + "Historical data request pacing violation"
     if instrument.permission == "none":
         return 162, SERVICE + f"No market data permissions for {instrument.listing} {instrument.security_type}"

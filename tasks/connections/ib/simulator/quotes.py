@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 from tasks.connections.ib.simulator.contracts import find_one, read_query
@@ -15,6 +14,7 @@ PARTLY = "Part of requested market data is not subscribed. Subscription-independ
 NO_GENERIC = "Error validating request.-'bP' : cause - Snapshot market data is not applicable to generic ticks"
 BETWEEN_UPDATES = 0.25
 SIZE = 100
+LINE = "market data"
 
 LIVE, FROZEN, DELAYED, DELAYED_FROZEN = 1, 2, 3, 4
 BID, ASK, LAST, CLOSE = 1, 2, 4, 9
@@ -66,7 +66,7 @@ def market_data(session: Session, fields: Fields) -> None:
     if snapshot:
         session.send(57, 1, request)
     else:
-        session.stream(request, _follow(session, request, instrument, served, ticks))
+        session.stream(LINE, request, _follow(session, request, instrument, served, ticks))
 
 
 def cancel_market_data(session: Session, fields: Fields) -> None:
@@ -74,7 +74,7 @@ def cancel_market_data(session: Session, fields: Fields) -> None:
     fields.version(2)
     request = fields.whole("request")
     fields.end()
-    if not session.cancel(request):
+    if not session.cancel(LINE, request):
         session.error(request, 300, f"Can't find EId with tickerId:{request}")
 
 
@@ -128,7 +128,7 @@ def _ticks(session: Session, request: int, instrument: Instrument, served: int) 
 async def _follow(session: Session, request: int, instrument: Instrument, served: int, shown: dict[int, Tick]) -> None:
     """Send what has changed, until cancelled."""
     while True:
-        await asyncio.sleep(BETWEEN_UPDATES)
+        await session.gateway.pass_time(BETWEEN_UPDATES)
         if not session.gateway.market.covers(session.gateway.clock.nanoseconds()):
             continue
         for kind, tick in _ticks(session, request, instrument, served):
