@@ -1,7 +1,7 @@
 """What a tracked run shows in Prefect's UI: a table a step, a report, and bars of progress.
 
-An artifact is a request to the server, so they are sent from a thread of their own while the steps go
-on: a run waits only for those that are still on their way when its last step has ended.
+An artifact is a request to the server, which takes 10 ms for it: so they are sent beside the steps. A
+run waits a second at most for those that are still on their way when its last step has ended.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import copy_context
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -28,6 +26,7 @@ from flows.markup import frame_table
 from flows.outcome import Outcome
 from flows.plan import Port
 from flows.report import explain_command, report
+from flows.sender import Sender
 from flows.terminal import cell
 from tasks.wording import counted
 
@@ -40,12 +39,10 @@ ROWS = 200
 """Rows of a frame that its artifact shows."""
 LAG = 1.0
 """Seconds that a step's progress runs before it gets a bar, and between two updates of it."""
-PATIENCE = 10.0
-"""Seconds that a run which has ended waits for its artifacts."""
 
 
 class Artifacts:
-    """Sends a run's artifacts. As a context: leaving it waits until they are sent.
+    """Sends a run's artifacts. As a context: leaving it waits until they are sent, but not for long.
 
     That one can't be sent is logged once, and fails nothing.
 
@@ -55,46 +52,30 @@ class Artifacts:
         The run.
     flow_run
         The flow run that they belong to.
-    client
-        Of the flow run's own API.
     logger
         Told of artifacts that can't be sent.
     """
 
     def __init__(
-        self,
-        context: RunContext,
-        flow_run: UUID,
-        client: SyncPrefectClient,
-        logger: logging.Logger | logging.LoggerAdapter[Any],
+        self, context: RunContext, flow_run: UUID, logger: logging.Logger | logging.LoggerAdapter[Any]
     ) -> None:
         self._context = context
         self._flow_run = flow_run
-        self._client = client
-        self._logger = logger
         self._task_runs: dict[str, UUID] = {}
         self._bars: dict[str, _Bar] = {}
         self._lock = threading.Lock()
-        self._waiting: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._lost = False
-        # In the flow run's context: Prefect's settings may be those of this flow run alone.
-        self._sender = threading.Thread(
-            target=copy_context().run, args=(self._send_all,), name="artifacts", daemon=True
-        )
+        self._sender = Sender("artifacts", logger)
 
     def __enter__(self) -> Self:
-        self._sender.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._waiting.put(None)
         if error is None:
-            self._sender.join(PATIENCE)
-            if self._sender.is_alive():
-                self._logger.warning("the run's artifacts were not all sent within %.0f s", PATIENCE)
-        self._lost = True
+            self._sender.close()
+        else:
+            self._sender.abandon()
 
     def step_runs(self, node: Node, task_run: UUID) -> None:
         """A node is run by this task run."""
@@ -108,39 +89,41 @@ class Artifacts:
             if now - bar.told < LAG:
                 return
             bar.told = now
-            bar.is_shown = True
-        share = round(100.0 * done / total, 1) if total else 0.0
-        self._waiting.put(partial(self._draw, node, bar, share, f"{what}: {done:,} of {total:,}"))
+            bar.state = (round(100.0 * done / total, 1) if total else 0.0, f"{what}: {done:,} of {total:,}")
+        self._sender.put(partial(self._draw, node, bar))
 
     def step_ended(self, node: Node, outcome: Outcome) -> None:
         """Show what a node yielded, and its bar as full. Items of `each` are shown gathered, not one by one."""
         bar = self._bars.get(node.name)
-        if bar is not None and bar.is_shown and outcome.status == "completed":
-            self._waiting.put(partial(self._draw, node, bar, 100.0, f"done in {outcome.seconds:.1f} s"))
+        if bar is not None and bar.state is not None and outcome.status == "completed":
+            bar.state = (100.0, f"done in {outcome.seconds:.1f} s")
+            self._sender.put(partial(self._draw, node, bar))
         if node.prefix or node.item is not None:
             return
         for name, frame in outcome.frames.items():
             schema = node.step.outputs.get(name)
             kind = schema.__name__ if schema else "Frame"
-            self._waiting.put(partial(self._show, Port(node.name, name), frame, kind))
+            self._sender.put(partial(self._show, Port(node.name, name), frame, kind))
 
     def run_ended(self, nodes: Sequence[Node], outcomes: Mapping[str, Outcome]) -> None:
-        """Show the run's report."""
-        self._waiting.put(partial(self._report, nodes, outcomes))
+        """Show the run's report: before what else is still to be sent, as it tells the most."""
+        self._sender.put(partial(self._report, nodes, outcomes), first=True)
 
-    def _report(self, nodes: Sequence[Node], outcomes: Mapping[str, Outcome]) -> None:
+    def _report(self, nodes: Sequence[Node], outcomes: Mapping[str, Outcome], client: SyncPrefectClient) -> None:
         self._create(
+            client,
             key=_key(self._context.plan.name),
             type="markdown",
             description=f"Report of run {self._context.id}, session {self._context.session}",
             data=report(nodes, outcomes, self._context),
         )
 
-    def _show(self, port: Port, frame: pd.DataFrame, kind: str) -> None:
+    def _show(self, port: Port, frame: pd.DataFrame, kind: str, client: SyncPrefectClient) -> None:
         told = f"{kind}, {counted(len(frame), 'row')}.{_whole(frame)}"
         told += f" Run `{self._context.id}`; where they come from: `{explain_command(self._context, port.step)}`"
         is_table = len(frame) > 1
         self._create(
+            client,
             key=_key(self._context.plan.name, port.step, port.field or ""),
             type="table" if is_table else "markdown",
             description=told,
@@ -148,19 +131,31 @@ class Artifacts:
             task_run=self._task_runs.get(port.step),
         )
 
-    def _draw(self, node: Node, bar: _Bar, share: float, told: str) -> None:
-        if bar.artifact is not None:
-            self._client.update_artifact(bar.artifact, ArtifactUpdate(data=share, description=told))
-            return
-        bar.artifact = self._create(
-            key=_key(self._context.plan.name, node.name, "progress"),
-            type="progress",
-            description=told,
-            data=share,
-            task_run=self._task_runs.get(node.name),
-        )
+    def _draw(self, node: Node, bar: _Bar, client: SyncPrefectClient) -> None:
+        with bar.drawing:  # one after the other, each as it stands by then
+            share, told = bar.state or (0.0, "")
+            if bar.artifact is not None:
+                client.update_artifact(bar.artifact, ArtifactUpdate(data=share, description=told))
+                return
+            bar.artifact = self._create(
+                client,
+                key=_key(self._context.plan.name, node.name, "progress"),
+                type="progress",
+                description=told,
+                data=share,
+                task_run=self._task_runs.get(node.name),
+            )
 
-    def _create(self, *, key: str, type: str, description: str, data: Any, task_run: UUID | None = None) -> UUID:  # noqa: A002 - Prefect's own name of it
+    def _create(
+        self,
+        client: SyncPrefectClient,
+        *,
+        key: str,
+        type: str,  # noqa: A002 - Prefect's own name of it
+        description: str,
+        data: Any,
+        task_run: UUID | None = None,
+    ) -> UUID:
         wanted = ArtifactCreate(
             key=key,
             type=type,
@@ -169,17 +164,9 @@ class Artifacts:
             flow_run_id=self._flow_run,
             task_run_id=task_run,
         )
-        return self._client.create_artifact(wanted).id
-
-    def _send_all(self) -> None:
-        while (send := self._waiting.get()) is not None:
-            if self._lost:
-                continue
-            try:
-                send()
-            except Exception as error:  # whatever it is, a run doesn't fail for what it shows
-                self._lost = True
-                self._logger.warning("this run shows no more artifacts: %s: %s", type(error).__name__, error)
+        # Not `create_artifact`: it sends an event about it too, which costs the server as much again.
+        answer = client.request("POST", "/artifacts/", json=wanted.model_dump(mode="json", exclude_unset=True))
+        return UUID(answer.json()["id"])
 
 
 @dataclass
@@ -187,8 +174,11 @@ class _Bar:
     """The progress of one node."""
 
     told: float
-    is_shown: bool = False
+    """When it was last put down to be sent."""
+    state: tuple[float, str] | None = None
+    """How far the node has come, and in words; None until it has gone on for long enough."""
     artifact: UUID | None = None
+    drawing: threading.Lock = field(default_factory=threading.Lock)
 
 
 def _whole(frame: pd.DataFrame) -> str:

@@ -54,9 +54,7 @@ def run_nodes(nodes: list[Node], context: RunContext) -> dict[str, Outcome]:
     if running is None or running.flow_run is None:
         raise RuntimeError("steps are tracked only inside a flow run")
     logging.getLogger("prefect.task_runs").addFilter(_no_empty_traceback)
-    # The flow run's own client: a new one takes longer to make than an artifact to send.
-    client = get_client(sync_client=True)
-    with Artifacts(context, running.flow_run.id, client, get_run_logger()) as artifacts:
+    with Artifacts(context, running.flow_run.id, get_run_logger()) as artifacts:
         outcomes = _run_all(nodes, replace(context, watcher=_Shown(context.watcher, artifacts)), artifacts)
         artifacts.run_ended(nodes, outcomes)
     return outcomes
