@@ -60,7 +60,7 @@ class Stream(Generic[F]):
     Parameters
     ----------
     subscriptions
-        Where rows come from, each by a key that arrivals name.
+        Where rows come from, each by a key that arrivals name; or why nothing comes from there.
     read
         Makes a frame of arrivals, in the order in which they came.
     model
@@ -75,7 +75,7 @@ class Stream(Generic[F]):
 
     def __init__(
         self,
-        subscriptions: Mapping[Any, Subscription],
+        subscriptions: Mapping[Any, Subscription | Problem],
         read: Read,
         model: type[Frame],
         clock: Clock,
@@ -85,12 +85,13 @@ class Stream(Generic[F]):
     ) -> None:
         self.bad = 0
         """Rows left out because they break the schema; each way in which they do is noted once."""
-        self._subscriptions = dict(subscriptions)
+        self._subscriptions = {key: each for key, each in subscriptions.items() if isinstance(each, Subscription)}
+        self._problems = {key: each for key, each in subscriptions.items() if isinstance(each, Problem)}
         self._read, self._model, self._limit, self._refused = read, model, limit, refused
         self._time = _Time(clock)
         self._pending: deque[Arrival] = deque()
         self._sequence = 0
-        self._known_refused: set[Hashable] = set()
+        self._told: set[Hashable] = set()
         self._known_faults: set[str] = set()
         self._is_closed = False
         self._bell = threading.Event()
@@ -131,8 +132,8 @@ class Stream(Generic[F]):
                 batch = self._batch()
                 if len(batch.rows):
                     return batch
-            elif self._all_refused():
-                raise self._all_refused()[0]
+            elif self._is_refused():
+                raise next(iter(self._problems.values()))
             else:
                 self._bell.wait()
         raise StopIteration
@@ -178,25 +179,20 @@ class Stream(Generic[F]):
         return rows[~wrong].reset_index(drop=True)
 
     def _tell_refused(self) -> bool:
-        found = {
-            key: subscription
-            for key, subscription in self._subscriptions.items()
-            if subscription.problem is not None and key not in self._known_refused
-        }
-        for key, subscription in found.items():
-            self._known_refused.add(key)
-            if self._refused is not None and subscription.problem is not None:
-                self._refused(key, subscription.problem)
-        if found and len(self._known_refused) < len(self._subscriptions):
-            problems = [str(subscription.problem) for subscription in found.values()]
-            names = listed(subscription.what for subscription in found.values())
-            note(f"Not covered: {names}. {problems[0]}")
+        for key, subscription in self._subscriptions.items():
+            if subscription.problem is not None:
+                self._problems.setdefault(key, subscription.problem)
+        found = {key: problem for key, problem in self._problems.items() if key not in self._told}
+        self._told |= found.keys()
+        if self._refused is not None:
+            for key, problem in found.items():
+                self._refused(key, problem)
+        if found and not self._is_refused():
+            note(f"Not covered: {listed(found.values(), shown=3, separator=' ')}")
         return bool(found)
 
-    def _all_refused(self) -> list[Problem]:
-        """The problems, where every subscription has one."""
-        problems = [subscription.problem for subscription in self._subscriptions.values()]
-        return [problem for problem in problems if problem is not None] if all(problems) else []
+    def _is_refused(self) -> bool:
+        return len(self._problems) > 0 and self._problems.keys() >= self._subscriptions.keys()
 
 
 class _Time:

@@ -12,6 +12,7 @@ from tasks.connections.clock import Clock
 from tasks.connections.ib.services.accounts import Accounts
 from tasks.connections.ib.services.history import History
 from tasks.connections.ib.services.market import Market
+from tasks.connections.ib.services.news import News
 from tasks.connections.ib.settings import Settings
 
 __all__ = ["Broker", "GatewayClock", "Settings"]
@@ -31,7 +32,7 @@ class GatewayClock:
         return pd.Timestamp(self._broker.current_time(), unit="s", tz="UTC").as_unit("ns")
 
 
-class Broker(Accounts, History, Market):
+class Broker(Accounts, History, Market, News):
     """Reads accounts, positions, contracts, daily bars and quotes; it sends no order.
 
     Every method connects when need be, also after a dropped connection, and waits no longer than
