@@ -76,7 +76,7 @@ class Quotes(Frame):
     price: np.float64 = pa.Field(nullable=True, description="The price to mark at, per unit; null where there is none")
     price_kind: Category = pa.Field(isin=["mid", "last", "close", "none"], description="Which of them `price` is")
     market_data: Category = pa.Field(
-        isin=["live", "frozen", "delayed", "delayed_frozen", "simulated", "none"],
+        isin=["live", "frozen", "delayed", "delayed_frozen", "simulated", "stored", "none"],
         description="Whose market it is: never take a delayed or a simulated one for live",
     )
     time: Instant = pa.Field(nullable=True, description="When the price was last seen to be so")

@@ -44,6 +44,7 @@ def size_hedge(
     rounding: Literal["nearest", "toward_zero"] = "nearest",
     maximum_age: Duration = FIVE_MINUTES,
     maximum_move: Annotated[float, Field(gt=0)] = 0.5,
+    at_close: bool = False,
 ) -> DataFrame[Hedges]:
     """How many contracts of the instrument bring the book's beta to its target.
 
@@ -77,6 +78,8 @@ def size_hedge(
         An older quote is refused.
     maximum_move
         A price further from the previous close than this fraction of it is refused as absurd.
+    at_close
+        Whether a close will do for the instrument's price: for a hedge that is sized without a market.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def size_hedge(
     """
     quote = _find(quotes, instrument)
     now = run.now()
-    _trust(quote, instrument, now, maximum_age, maximum_move)
+    _trust(quote, instrument, now, maximum_age, maximum_move, at_close)
     _same_currency(exposure, quote, instrument)
     covered = exposure["covered"].to_numpy()
     if len(exposure) and not covered.any():
@@ -174,10 +177,18 @@ def _find(quotes: pd.DataFrame, instrument: str) -> pd.Series:
     )
 
 
-def _trust(quote: pd.Series, instrument: str, now: pd.Timestamp, maximum_age: timedelta, maximum_move: float) -> None:
+def _trust(
+    quote: pd.Series,
+    instrument: str,
+    now: pd.Timestamp,
+    maximum_age: timedelta,
+    maximum_move: float,
+    at_close: bool,
+) -> None:
     """Refuse a price that an order shouldn't be sized at."""
     price, close, time = float(quote["price"]), float(quote["close"]), quote["time"]
-    if quote["price_kind"] in ("close", "none") or math.isnan(price):
+    no_market = quote["price_kind"] == "close" and not at_close
+    if no_market or quote["price_kind"] == "none" or math.isnan(price):
         kind = "only its previous close" if quote["price_kind"] == "close" else "no price"
         raise DataProblem(f"{instrument} has {kind}: no hedge is sized at that.", "Try again while its market is open.")
     if not (math.isfinite(price) and price > 0):
