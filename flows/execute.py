@@ -312,14 +312,15 @@ class _Attempt:
     def _called(self, task: TaskSpec, values: dict[str, Any]) -> Any:
         workers = self.context.workers
         if workers is None or not workers.takes(task):
-            return self._in_scope(task.function, values)
+            return self._in_scope(task, task.function, values)
         with workers.slot():
-            return self._in_scope(lambda **given: workers.call(task, given, self.node.inputs), values)
+            return self._in_scope(task, lambda **given: workers.call(task, given, self.node.inputs), values)
 
-    def _in_scope(self, function: Callable[..., Any], values: dict[str, Any]) -> Any:
+    def _in_scope(self, task: TaskSpec, function: Callable[..., Any], values: dict[str, Any]) -> Any:
         timeout = self.node.step.timeout
         deadline = Deadline(None if timeout is None else timeout.total_seconds())
-        scope = Scope(self.context.id, self.node.name, deadline, self)
+        may_act = task.kind == "effect" and not self.context.past
+        scope = Scope(self.context.id, self.node.name, deadline, self, may_act)
         self.context.stopping.append(deadline)
         if timeout is None:
             with entered(scope):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.frame import Frame
 from tasks.connections.clock import Clock, WallClock
+from tasks.connections.ib.orders.policy import OrderPolicy
+
+__all__ = ["OrderPolicy", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,3 @@ class Run:
     def now(self) -> pd.Timestamp:
         """The moment by the run's clock, UTC."""
         return self.clock.now()
-
-
-class OrderPolicy(BaseModel):
-    """What the desk may trade: `orders:` in the desk file. A pipeline may only be more cautious.
-
-    A task that declares a parameter of this class is given the desk's.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    mode: Literal["plan", "approve", "send"] = "plan"
-    accounts: list[str] = Field(default=[], description="Accounts that may trade; empty: none is refused for planning")
-    symbols: list[str] | None = Field(default=None, description="Symbols that may be traded; any when absent")
-    quantity: float | None = Field(default=None, gt=0, description="Most contracts in one order")
-    notional: float | None = Field(default=None, gt=0, description="Most notional of one order")
-    notional_per_day: float | None = Field(default=None, gt=0, description="Most notional of a session's orders")

@@ -103,6 +103,8 @@ class Scope:
     step: str = ""
     deadline: Deadline = field(default_factory=Deadline)
     listener: Listener = field(default_factory=_Log)
+    may_act: bool = True
+    """Whether orders may be sent: not by steps that only read, nor in a past session."""
 
 
 _OUTSIDE = Scope()

@@ -11,8 +11,8 @@ from tasks.connections.base import Settings as BaseSettings
 from tasks.connections.clock import Clock
 from tasks.connections.ib.services.accounts import Accounts
 from tasks.connections.ib.services.history import History
-from tasks.connections.ib.services.market import Market
 from tasks.connections.ib.services.news import News
+from tasks.connections.ib.services.trading import Trading
 from tasks.connections.ib.settings import Settings
 
 __all__ = ["Broker", "GatewayClock", "Settings"]
@@ -32,8 +32,8 @@ class GatewayClock:
         return pd.Timestamp(self._broker.current_time(), unit="s", tz="UTC").as_unit("ns")
 
 
-class Broker(Accounts, History, Market, News):
-    """Reads accounts, positions, contracts, daily bars and quotes; it sends no order.
+class Broker(Accounts, History, Trading, News):
+    """Reads accounts, positions, contracts, bars, quotes and news; trades once it is authorised.
 
     Every method connects when need be, also after a dropped connection, and waits no longer than
     the running step has time. Each raises `ConnectionProblem` where another try may succeed,

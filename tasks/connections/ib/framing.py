@@ -56,7 +56,7 @@ class Transport:
         return self.socket is not None
 
     def sendMsg(self, frame: bytes) -> int:  # noqa: N802  # the client's name
-        """Send a whole message; whoever watches this thread sees it first, since the answer may come at once.
+        """Send a whole message; whoever watches this thread sees it right before, since the answer may come at once.
 
         What acts (`ACTING`) goes out in a block of `permitted` alone, and if that still says so at the very last:
         whatever was waited for before, also for another's message to go out. Raises `Refused` otherwise.
@@ -65,11 +65,11 @@ class Transport:
         with self._sending:
             if acts is not None:
                 self._check(acts)
+            if self.socket is None:
+                raise OSError("the connection is closed")
             watch = getattr(self._witness, "watch", None)
             if watch is not None:
                 watch(frame)
-            if self.socket is None:
-                raise OSError("the connection is closed")
             self.socket.sendall(frame)
         return len(frame)
 

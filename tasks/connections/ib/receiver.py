@@ -14,6 +14,7 @@ from tasks.connections.ib.callbacks.news import NewsCallbacks
 from tasks.connections.ib.callbacks.reference import ReferenceCallbacks
 from tasks.connections.ib.callbacks.session import SessionCallbacks
 from tasks.connections.ib.callbacks.sink import Sink
+from tasks.connections.ib.callbacks.trading import TradingCallbacks
 
 
 class Receiver(  # type: ignore[misc]  # ibapi ships no types
@@ -23,6 +24,7 @@ class Receiver(  # type: ignore[misc]  # ibapi ships no types
     HistoryCallbacks,
     MarketCallbacks,
     NewsCallbacks,
+    TradingCallbacks,
     EWrapper,
 ):
     """Never blocks; what it raises is caught by its caller, one message at a time."""

@@ -1,0 +1,203 @@
+"""Orders: placing, changing and cancelling them, and what became of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.orders.guard import Guard, Quoted
+from tasks.connections.ib.orders.halt import Halt
+from tasks.connections.ib.orders.ledger import Ledger
+from tasks.connections.ib.orders.placing import Desk, Line, Placing
+from tasks.connections.ib.orders.policy import OrderPolicy
+from tasks.connections.ib.orders.values import Order, Placed
+from tasks.connections.ib.services.market import Market
+from tasks.connections.problems import Problem
+
+if TYPE_CHECKING:
+    from tasks.connections.ib.subscriptions import Subscription
+
+SIMULATED = "simulated"
+"""The gateway that each process has to itself."""
+
+
+class Trading(Market):
+    """Orders. Until it is authorised, a connection refuses each before a byte is sent."""
+
+    def __init__(self, name: str, settings: Any, folder: Path) -> None:
+        super().__init__(name, settings, folder)
+        self.ledger = Ledger(folder)
+        self.halt = Halt(folder)
+        self._guard = Guard(None, self.halt)
+
+    def authorise(self, policy: OrderPolicy) -> None:
+        """Let this connection trade what the desk's policy lets it, from now on."""
+        self._guard = Guard(policy, self.halt)
+
+    def place(self, orders: Sequence[Order], session: date, patience: float = 10.0) -> list[Placed]:
+        """Place orders, each once: a reference that is known is never sent again, and gives what became of it.
+
+        Each order is on disk before its first byte. Where a process was killed, or a connection dropped, between
+        sending and hearing back, the broker is asked for the reference; what it has is taken up, and what it surely
+        hasn't is sent again under the same order and client id. Orders of a family (`parent`) go together or not
+        at all.
+
+        Parameters
+        ----------
+        orders
+            Where the desk's mode is `approve`, those that were approved; see `Ledger.wait`.
+        session
+            Whose day they use.
+        patience
+            Seconds that the broker has to answer.
+
+        Returns
+        -------
+        list of Placed
+            One an order, in their order. `refused`: a limit of the desk's forbids it, and nothing was sent.
+            `rejected`: the broker, or a person, said no.
+
+        Raises
+        ------
+        Refused
+            Before a byte is sent: the connection may not trade, trading is halted, or no effect is running.
+        Unknown
+            Nobody can say whether the broker has one of them. The next call finds out.
+        DataProblem
+            What is no order at all.
+        """
+        return Placing(self._desk(), session, patience).place(orders)
+
+    def modify(self, reference: str, *, patience: float = 10.0, **changes: Any) -> Placed:
+        """Change a working order of the desk's: its quantity, prices, time in force.
+
+        The changed order is held against the desk's limits as a new one is. Raises as `place` does.
+        """
+        from tasks.connections.ib.orders.changing import modify
+
+        return modify(self._desk(), reference, changes, patience)
+
+    def cancel(self, references: Sequence[str], patience: float = 10.0) -> list[Placed]:
+        """Cancel orders of the desk's, also while trading is halted; one that waits for approval is never sent.
+
+        Returns what became of each, which may be that it was filled before.
+        """
+        from tasks.connections.ib.orders.changing import cancel
+
+        return cancel(self._desk(), references, patience)
+
+    def cancel_all(self, patience: float = 10.0) -> int:
+        """Cancel every open order of the login, whoever placed it; how many are still open then."""
+        from tasks.connections.ib.orders.changing import cancel_all
+
+        return cancel_all(self._desk(), patience)
+
+    def preview(self, order: Order, patience: float = 10.0) -> Any:
+        """What an order would do to its account's margins, and cost: the broker is asked, nothing is placed.
+
+        Returns its `Margins`. Raises `Refused` where the broker would, `ConnectionProblem` where it says nothing.
+        """
+        from tasks.connections.ib.orders.changing import preview
+
+        return preview(self._desk(), order, patience)
+
+    def open_orders(self, patience: float = 30.0) -> list[Any]:
+        """Every open order of the login, whoever placed it, as `BookOrder`s."""
+        line = self._line()
+        line.book.ask_open(line.bridge, self.name, patience)
+        return [order for order in line.book.orders() if not order.is_over and order.status]
+
+    def completed_orders(self, patience: float = 30.0) -> list[Any]:
+        """The orders that are over, as `CompletedOrder`s: today's, as far back as the gateway tells."""
+        line = self._line()
+        return line.book.ask_completed(line.bridge, self.name, patience)
+
+    def executions(self, patience: float = 30.0) -> list[Any]:
+        """Executions since midnight, as `Fill`s: each once, as corrected last, with its commission where it is told."""
+        line = self._line()
+        line.book.ask_executions(line.bridge, self.name, patience)
+        return line.book.fills()
+
+    @property
+    def zone(self) -> str:
+        """The gateway's time zone, as it names it."""
+        return self._bridge().zone
+
+    def watch_orders(self) -> Subscription:
+        """Orders as they change, as `BookOrder`s: first those that are known."""
+        line, shared = self._line(), self._borrowed()
+        from tasks.connections.ib.orders.book import ORDERS
+
+        subscription = shared.subscribe(
+            "orders", "Orders", lambda client, number: client.reqAllOpenOrders(), connection=self.name, route=ORDERS
+        )
+        for order in line.book.orders():
+            subscription.add(order, order.updated_ns)
+        return subscription
+
+    def watch_executions(self) -> Subscription:
+        """Executions as they come and change, as `Fill`s: first those of the day."""
+        from tasks.connections.ib.orders.book import EXECUTIONS
+        from tasks.connections.ib.orders.wire import ask_executions
+
+        line, shared = self._line(), self._borrowed()
+        known = line.book.fills()
+        subscription = shared.subscribe(
+            "executions", "Executions", ask_executions, connection=self.name, route=EXECUTIONS
+        )
+        for fill in known:
+            subscription.add(fill, time.time_ns())
+        return subscription
+
+    def _close(self) -> None:
+        super()._close()
+        self.ledger.close()
+
+    def _line(self) -> Line:
+        bridge, shared = self._bridge(), self._borrowed()
+        shared.book.follow(bridge)
+        return Line(bridge, shared.book)
+
+    @contextmanager
+    def _line_as(self, client_id: int) -> Iterator[Line | None]:
+        """As this very client id; None where another run holds it."""
+        own = self._line()
+        if own.bridge.client_id == client_id or self.settings.simulated:
+            yield own  # a simulated gateway ended with the process that it was sent to
+            return
+        from tasks.connections.ib.pool import borrow, give_back
+
+        shared = borrow(replace(self._borrowed().address, client_id=client_id), self.folder)
+        try:
+            try:
+                bridge = shared.bridge(self._timeout)
+            except Problem:
+                yield None
+                return
+            if bridge.client_id != client_id:
+                yield None
+                return
+            shared.book.follow(bridge)
+            yield Line(bridge, shared.book)
+        finally:
+            give_back(shared)
+
+    def _quoted(self, contracts: Iterable[Contract]) -> Quoted:
+        wanted = {contract.con_id: contract for contract in contracts if contract.con_id}
+        if not wanted or not self._guard.wants_quotes:
+            return Quoted({}, -math.inf)
+        begun = time.monotonic()
+        return Quoted(self.quotes(list(wanted.values())), begun)
+
+    def _desk(self) -> Desk:
+        if self._guard.policy is None:
+            self._guard.allowed()
+        gateway = SIMULATED if self.settings.simulated else f"{self.settings.host}:{self.settings.port}"
+        return Desk(self.name, gateway, self.ledger, self._guard, self._line, self._line_as, self._quoted)
