@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
 import pandas as pd
 
 from tasks.connections.ib.broker import Broker
 from tasks.connections.ib.contracts import Contract
-from tasks.connections.problems import DataProblem
+from tasks.connections.problems import DataProblem, Problem
+from tasks.connections.scope import note
+
+A = TypeVar("A")
 
 
 def contracts_of(universe: pd.DataFrame) -> list[Contract]:
@@ -49,3 +55,35 @@ def with_benchmark(contracts: list[Contract], broker: Broker, benchmark: str | N
     known = {item.con_id: item for item in contracts}
     known.setdefault(con_id, contract)
     return [known[key] for key in sorted(known)], con_id
+
+
+def universe_columns(contracts: Sequence[Contract]) -> dict[str, list[Any]]:
+    """The columns of a universe, a row a contract."""
+    return {
+        "con_id": [contract.con_id for contract in contracts],
+        "symbol": [contract.symbol for contract in contracts],
+        "security_type": [contract.security_type for contract in contracts],
+        "currency": [contract.currency for contract in contracts],
+        "exchange": [contract.exchange for contract in contracts],
+        "multiplier": [float(contract.multiplier or 1) for contract in contracts],
+    }
+
+
+def answered(contracts: Iterable[Contract], answers: Mapping[int, A | Problem], what: str) -> dict[Contract, A]:
+    """The answers about contracts; those that have none are left out, and a note says why.
+
+    Raises the first problem where no contract has an answer.
+    """
+    found: dict[Contract, A] = {}
+    problems: dict[Contract, Problem] = {}
+    for contract in contracts:
+        answer = answers[contract.con_id]
+        if isinstance(answer, Problem):
+            problems[contract] = answer
+        else:
+            found[contract] = answer
+    if problems and not found:
+        raise next(iter(problems.values()))
+    for contract, problem in problems.items():
+        note(f"No {what} of {contract}, which is left out: {problem}")
+    return found

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
-import numpy as np
 import pandas as pd
 from pandera.typing import DataFrame
 
 from schemas.book import Positions
-from schemas.frame import empty
+from tasks.accounts import managed_accounts
+from tasks.columns import frame_of
 from tasks.connections.ib.broker import Broker
-from tasks.connections.problems import DataProblem
-from tasks.declare import task
+from tasks.connections.ib.contracts import Position
+from tasks.contracts import universe_columns
+from tasks.declare import source, task
+from tasks.run import Run
+from tasks.stream import Arrival, Stream
 
 
 @task(reads="now")
@@ -37,27 +41,55 @@ def read_positions(broker: Broker, accounts: list[str] | None = None) -> DataFra
     DataProblem
         An account that the login doesn't manage.
     """
-    managed = broker.accounts()
-    wanted = set(managed if accounts is None else accounts)
-    if unknown := sorted(wanted - set(managed)):
-        raise DataProblem(
-            f"This login doesn't manage {', '.join(unknown)}.", f"Its accounts are {', '.join(sorted(managed))}."
-        )
+    wanted = set(managed_accounts(broker, accounts))
     held = [row for row in broker.positions() if row.account in wanted and row.quantity != 0]
-    if not held:
-        return cast("DataFrame[Positions]", empty(Positions))
-    held.sort(key=lambda row: (row.account, row.contract.con_id))
-    frame = pd.DataFrame(
+    return cast("DataFrame[Positions]", _frame(held))
+
+
+@source
+def watch_positions(broker: Broker, run: Run, accounts: list[str] | None = None) -> Stream[DataFrame[Positions]]:
+    """What every account holds, then each position that changes; one that is closed comes once more, with quantity 0.
+
+    Parameters
+    ----------
+    broker
+        The connection to follow.
+    run
+        Its clock dates the batches.
+    accounts
+        Only these; every account of the login when absent.
+
+    Returns
+    -------
+    Stream of Positions
+        With `keep: latest`, the book. The broker tells of a change within seconds of the fill;
+        after a dropped connection it tells of everything again.
+
+    Raises
+    ------
+    DataProblem
+        An account that the login doesn't manage.
+    """
+    wanted = set(managed_accounts(broker, accounts))
+    known: set[tuple[str, int]] = set()
+
+    def read(arrivals: list[Arrival]) -> pd.DataFrame:
+        rows = {(row.account, row.contract.con_id): row for _, _, row in arrivals if row.account in wanted}
+        told = [row for key, row in rows.items() if row.quantity != 0 or key in known]
+        known.update(key for key, row in rows.items() if row.quantity != 0)
+        return _frame(told)
+
+    return Stream({"": broker.follow_positions()}, read, Positions, run.clock)
+
+
+def _frame(rows: Iterable[Position]) -> pd.DataFrame:
+    held = sorted(rows, key=lambda row: (row.account, row.contract.con_id))
+    return frame_of(
+        Positions,
         {
-            "con_id": np.array([row.contract.con_id for row in held], dtype=np.int64),
-            "symbol": pd.Categorical([row.contract.symbol for row in held]),
-            "security_type": pd.Categorical([row.contract.security_type for row in held]),
-            "currency": pd.Categorical([row.contract.currency for row in held]),
-            "exchange": pd.Categorical([row.contract.exchange for row in held]),
-            "multiplier": [float(row.contract.multiplier or 1) for row in held],
-            "account": pd.Categorical([row.account for row in held]),
+            **universe_columns([row.contract for row in held]),
+            "account": [row.account for row in held],
             "quantity": [row.quantity for row in held],
             "average_cost": [row.average_cost for row in held],
-        }
+        },
     )
-    return cast("DataFrame[Positions]", frame)
