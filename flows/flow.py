@@ -47,6 +47,15 @@ def as_flow(
     """
     from prefect import flow
 
+    run = as_function(plan, body, fields)
+    return flow(name=plan.name, flow_run_name=run_name, persist_result=False)(run)
+
+
+def as_function(
+    plan: Plan, body: Callable[[dict[str, Any]], Any], fields: Sequence[Parameter] = ()
+) -> Callable[..., Any]:
+    """The function that a plan's flow is made of: its signature and its words, without Prefect's."""
+
     def run(**parameters: Any) -> Any:
         return body(parameters)
 
@@ -57,7 +66,7 @@ def as_flow(
     run.__doc__ = _docstring(plan, parameters)
     run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]  # read by inspect.signature
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in signature}
-    return flow(name=plan.name, flow_run_name=run_name, persist_result=False)(run)
+    return run
 
 
 def _parameter(parameter: Parameter) -> inspect.Parameter:

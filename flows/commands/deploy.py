@@ -10,7 +10,8 @@ from flows import prefect_api
 from flows.desk import Desk, load_desk
 from flows.plan import Plan
 from flows.project import FOLDER, find_root
-from flows.serve.deployments import checked_plans
+from flows.serve.checked import checked_plans
+from flows.serve.followers import tags
 from flows.serve.prefect_yaml import FILE, Pool, prefect_yaml, pull_steps, version_of
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import Problem
@@ -32,16 +33,15 @@ def deploy_pipelines(
         raise Problem("No Prefect API is configured.", "Set PREFECT_API_URL to that of your server.")
     prefect_api.require_reachable(url)
     pull = pull_steps(root, repository, branch, folder)
-    # Prefect is imported late: it takes seconds.
-    from prefect.client.orchestration import get_client
+    from flows.serve.client import server_client
 
-    with get_client(sync_client=True) as client:
+    with server_client() as client:
         pool = Pool(_pool(client, pool_name), pull, profile)
         now = WallClock().now()
         plans, wrong = checked_plans(root, desk, now)
+        deployed = _registered(client, plans, desk, pool, version_of(root), wrong)
         for name, text in wrong.items():
             click.echo(f"{text}\n{name}: left out", err=True)
-        deployed = _registered(client, plans, desk, pool, version_of(root))
         _drop_removed(client, desk, pool, {*plans, *wrong})
     (root / FILE).write_text(prefect_yaml(pool, desk, deployed, version_of(root)), encoding="utf-8")
     _tell(deployed, wrong, pool, url)
@@ -65,25 +65,32 @@ def _pool(client: SyncPrefectClient, name: str | None) -> str:
 
 
 def _registered(
-    client: SyncPrefectClient, plans: dict[str, Plan], desk: Desk, pool: Pool, version: str
+    client: SyncPrefectClient, plans: dict[str, Plan], desk: Desk, pool: Pool, version: str, wrong: dict[str, str]
 ) -> dict[str, tuple[Plan, Registered]]:
+    """What was deployed, by its pipeline; what others run is added to what is wrong."""
     from flows.serve.deploy import deployment_name, existing, register
+    from flows.serve.identity import refusal
 
     now = WallClock().now()
-    there = existing(client, desk)
-    return {
-        name: (plan, register(client, plan, desk, version, now, there.get(deployment_name(plan, desk)), pool))
-        for name, plan in plans.items()
-    }
+    there = existing(client)
+    deployed = {}
+    for name, plan in plans.items():
+        before = there.get(deployment_name(plan, desk))
+        if before is not None and (why := refusal(before, desk, pool.name, now)):
+            wrong[name] = why
+            continue
+        deployed[name] = plan, register(client, plan, desk, version, now, before, pool)
+    return deployed
 
 
 def _drop_removed(client: SyncPrefectClient, desk: Desk, pool: Pool, there: set[str]) -> None:
     """Take off the server what this desk has in the pool and no file stands for any more."""
-    from flows.serve.deploy import existing
+    from flows.serve.deploy import existing, unregister
 
-    for name, deployment in existing(client, desk).items():
-        if deployment.work_pool_name == pool.name and name.partition("@")[0] not in there:
-            client.delete_deployment(deployment.id)
+    for name, deployment in existing(client).items():
+        ours = deployment.work_pool_name == pool.name and set(tags(desk)) <= set(deployment.tags)
+        if ours and name.partition("@")[0] not in there:
+            unregister(client, deployment.id)
             click.echo(f"{name}: its file is gone, and so is its deployment")
 
 

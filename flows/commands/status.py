@@ -26,7 +26,7 @@ from flows.schedule import slots
 from flows.schedule_faults import faults
 from flows.serve import accepted
 from flows.serve.alive import Alive
-from flows.serve.deploy import AHEAD
+from flows.serve.instants import AHEAD
 from flows.serve.upcoming import Served, served
 from flows.terminal import cell
 from tasks.connections.clock import WallClock

@@ -45,14 +45,13 @@ def serve_pipelines(port: int | None, limit: int, profile: str | None) -> int:
 
 def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive, limit: int) -> int:
     # Prefect is imported late: it takes seconds, and reads its settings as it is.
-    from prefect.client.orchestration import get_client
-
+    from flows.serve.client import server_client
     from flows.serve.crashes import Crashes
     from flows.serve.deployments import Deployments
     from flows.serve.flow_run import plan_of
     from flows.serve.serving import serve
 
-    with get_client(sync_client=True) as client:
+    with server_client() as client:
         now = WallClock().now()
         deployments = Deployments(root, profile, client, click.echo, alive.last())
         deployments.refresh(now)

@@ -18,6 +18,7 @@ from flows.failure import tell_of_crash
 from flows.plan import Plan
 from flows.processes import is_gone
 from flows.serve.followers import tags
+from flows.serve.identity import project_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -103,7 +104,9 @@ class Crashes:
         crashed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CRASHED]))
         lately = FlowRunFilterExpectedStartTime(after_=(now - BACK).to_pydatetime(warn=False))
         return self._client.read_flow_runs(
-            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=tags(self._desk))),
+            deployment_filter=DeploymentFilter(
+                tags=DeploymentFilterTags(all_=[*tags(self._desk), project_of(self._desk.root)])
+            ),
             flow_run_filter=FlowRunFilter(state=crashed, expected_start_time=lately),
         )
 

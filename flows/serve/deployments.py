@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from flows.check import check_file, render
 from flows.desk import FILE, Desk, load_desk
 from flows.plan import Plan
 from flows.project import FOLDER, pipeline_paths
-from flows.schedule_faults import circle, faults
 from flows.serve import accepted
+from flows.serve.checked import checked_plans
 from flows.serve.deploy import Registered, deployment_name, existing, register, unregister
-from flows.serve.missed import make_up
+from flows.serve.identity import is_served_from, refusal
+from flows.serve.missed import make_up, overdue_runs
 from tasks.connections.problems import Problem
-from tasks.registry import catalog
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
 
 Say = Callable[[str], None]
+ASKED_AGAIN = pd.Timedelta(minutes=1)
+"""How often it is looked whether a pipeline that others serve may now be had."""
 
 
 class Deployments:
@@ -55,11 +58,12 @@ class Deployments:
         self._since = since
         self._versions: dict[str, str] = {}
         self._seen: dict[Path, tuple[int, int]] = {}
+        self._ask_again: pd.Timestamp | None = None
 
     def is_due(self, now: pd.Timestamp) -> bool:
-        """Whether a file has changed, or a schedule runs out, since it was last made like the files."""
-        renewals = [each.renew for each in self.served.values() if each.renew is not None]
-        return any(renewal <= now for renewal in renewals) or self._stamps() != self._seen
+        """Whether a file has changed, a schedule runs out, or others may have left us a pipeline."""
+        times = [each.renew for each in self.served.values()] + [self._ask_again]
+        return any(time is not None and time <= now for time in times) or self._stamps() != self._seen
 
     def refresh(self, now: pd.Timestamp) -> list[Registered]:
         """Make the deployments like the files; return those that are new.
@@ -77,10 +81,17 @@ class Deployments:
             self._seen = stamps
             return []
         plans, wrong = checked_plans(self.root, desk, now)
+        there = existing(self._client)
+        refused = self._refused(plans, desk, there, now)
+        self._ask_again = now + ASKED_AGAIN if refused else None
+        wrong |= refused
         self._tell(wrong)
+        is_first = plans.keys() - refused.keys() - self.served.keys()
+        overdue = overdue_runs(self._client, desk, now) if is_first else {}
         new: list[Registered] = []
-        there = existing(self._client, desk)
         for name, plan in plans.items():
+            if name in refused:
+                continue
             version = accepted.accept(accepted.folder_of(desk), plan, desk_text)
             before = self.served.get(name)
             is_renewed = before is not None and before.renew is not None and before.renew <= now
@@ -89,13 +100,24 @@ class Deployments:
             registered = register(self._client, plan, desk, version, now, there.get(deployment_name(plan, desk)))
             if before is None:
                 new.append(registered)
-                self._make_up(plan, desk, registered, now)
+                self._make_up(plan, desk, registered, now, overdue.get(registered.id, []))
             elif not is_renewed:
                 self._say(f"{name}: edited, and served as it is now")
             self.served[name], self._versions[name] = registered, version
-        self._drop_removed({*plans, *wrong})
+        self._drop_removed({*plans, *wrong}, desk, there)
         self._seen = stamps
         return new
+
+    def _refused(
+        self, plans: Mapping[str, Plan], desk: Desk, there: Mapping[str, DeploymentResponse], now: pd.Timestamp
+    ) -> dict[str, str]:
+        """Why pipelines that we don't serve yet can't be had, by their names."""
+        found = {}
+        for name in plans.keys() - self.served.keys():
+            before = there.get(deployment_name(plans[name], desk))
+            if before is not None and (why := refusal(before, desk, None, now)):
+                found[name] = why
+        return found
 
     def _tell(self, wrong: Mapping[str, str]) -> None:
         for name, text in wrong.items():
@@ -107,20 +129,25 @@ class Deployments:
                 self._say(f"{name}: right again")
         self.left_out = dict(wrong)
 
-    def _make_up(self, plan: Plan, desk: Desk, registered: Registered, now: pd.Timestamp) -> None:
+    def _make_up(
+        self, plan: Plan, desk: Desk, registered: Registered, now: pd.Timestamp, overdue: list[FlowRun]
+    ) -> None:
         since = now if self._since is None else self._since
-        slot, let_go = make_up(self._client, plan, desk, registered, since, now)
+        slot, let_go = make_up(self._client, plan, desk, registered, since, now, overdue)
         if slot is not None:
             self._say(f"{plan.name}: nobody was up at {slot.instant:%Y-%m-%d %H:%M:%SZ}; it runs now")
         if let_go:
             times = "once" if let_go == 1 else f"{let_go} times"
             self._say(f"{plan.name}: was due {times} while nobody was up, and isn't made up for")
 
-    def _drop_removed(self, there: set[str]) -> None:
+    def _drop_removed(self, there: set[str], desk: Desk, deployed: Mapping[str, DeploymentResponse]) -> None:
         for name in self.served.keys() - there:
-            unregister(self._client, self.served.pop(name))
-            del self._versions[name]
-            self._say(f"{name}: its file is gone, and so is its deployment")
+            del self._versions[name], self.served[name]
+        for label, deployment in deployed.items():
+            name = label.partition("@")[0]
+            if name not in there and is_served_from(deployment, desk):
+                unregister(self._client, deployment.id)
+                self._say(f"{name}: its file is gone, and so is its deployment")
 
     def _stamps(self) -> dict[Path, tuple[int, int]]:
         stamps: dict[Path, tuple[int, int]] = {}
@@ -131,47 +158,3 @@ class Deployments:
                 continue
             stamps[path] = (status.st_mtime_ns, status.st_size)
         return stamps
-
-
-def checked_plans(root: Path, desk: Desk, now: pd.Timestamp) -> tuple[dict[str, Plan], dict[str, str]]:
-    """(plans that can be deployed, what is wrong with the others), by pipeline."""
-    tasks, folder = catalog(), root / FOLDER
-    paths = pipeline_paths(root)
-    plans: dict[str, Plan] = {}
-    wrong: dict[str, str] = {}
-    for path in paths:
-        checked = check_file(_short(path), tasks, desk, folder)
-        if checked.plan is None:
-            wrong[path.stem] = render(checked).rstrip()
-        elif checked.plan.file.stream:
-            wrong[path.stem] = f"{path.name} has a `stream:`, and this version has no runner for streams."
-        else:
-            plans[path.stem] = checked.plan
-    for name, plan in list(plans.items()):
-        if sentences := _schedule_faults(plan, now, [path.stem for path in paths]):
-            wrong[name] = sentences
-            del plans[name]
-    after = {name: plan.file.schedule.after for name, plan in plans.items() if plan.file.schedule}
-    while found := circle({name: earlier for name, earlier in after.items() if earlier is not None}):
-        for name in found[1:]:
-            wrong[name] = f"{name}.yaml: {' runs after '.join(found)}, so none of them ever does."
-            plans.pop(name, None)
-            after.pop(name, None)
-    return plans, wrong
-
-
-def _schedule_faults(plan: Plan, now: pd.Timestamp, pipelines: list[str]) -> str:
-    schedule = plan.file.schedule
-    if schedule is None:
-        return ""
-    found = faults(schedule, now, is_stream=bool(plan.file.stream), pipelines=pipelines)
-    return "\n".join(
-        f"{plan.path.name}: schedule: {fault.key}: {fault.message}" + (f" ({fault.hint})" if fault.hint else "")
-        for fault in found
-    )
-
-
-def _short(path: Path) -> Path:
-    """The path from where the user stands, if that is above it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -10,6 +10,8 @@ from flows.desk import Desk
 
 log = logging.getLogger("hedgerow")
 _KEY = "after"
+PROJECT = "project:"
+"""What the tag of a deployment begins with that names the folder it is served from."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,14 @@ def start_followers(context: RunContext) -> None:
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+    from prefect.context import FlowRunContext
 
     name, desk = context.plan.name, context.desk
     key = f"{_KEY} {name} {context.id} {context.slot}"
-    wanted = DeploymentFilter(tags=DeploymentFilterTags(all_=tags(desk, name)))
+    running = FlowRunContext.get()
+    own = running.flow_run.tags if running is not None and running.flow_run is not None else []
+    project = [tag for tag in own if tag.startswith(PROJECT)]  # which it has from its deployment
+    wanted = DeploymentFilter(tags=DeploymentFilterTags(all_=[*tags(desk, name), *project]))
     try:
         with get_client(sync_client=True) as client:
             for deployment in client.read_deployments(deployment_filter=wanted):

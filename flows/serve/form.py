@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from flows.flow import RUN_FIELDS, as_function
 from flows.plan import Plan
 from flows.references import as_text
-
-if TYPE_CHECKING:
-    from prefect import Flow
+from tasks.connections.problems import Refused
 
 DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 DURATION = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 
 
-def form(flow: Flow[..., Any], plan: Plan) -> dict[str, Any]:
-    """The JSON Schema of a flow's parameters, with unknown keys refused.
+def form(plan: Plan) -> dict[str, Any]:
+    """The JSON Schema of what a pipeline's run may be given, with unknown keys refused.
 
     The server checks types, choices, patterns and the bounds of numbers. Bounds of dates and
     durations are only checked when the run begins: JSON Schema knows none for text.
     """
     from prefect.utilities.callables import parameter_schema
 
-    schema = parameter_schema(flow.fn).model_dump_for_openapi()
+    schema = parameter_schema(as_function(plan, _not_here, RUN_FIELDS)).model_dump_for_openapi()
     for name, field in schema["properties"].items():
         _refine(field)
         keys = plan.file.params.get(name)
@@ -67,3 +66,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return value
+
+
+def _not_here(_: dict[str, Any]) -> None:
+    raise Refused("A deployment's flow runs in a process of its own, not in the one that registers it.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pandas as pd
 
@@ -12,14 +14,23 @@ from flows.schedule import Slot, missed
 from flows.serve.claims import claimed
 from flows.serve.deploy import Registered
 from flows.serve.flow_run import CAUGHT_UP
+from flows.serve.followers import tags
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+_PAGE = 200
+
 
 def make_up(
-    client: SyncPrefectClient, plan: Plan, desk: Desk, registered: Registered, since: pd.Timestamp, now: pd.Timestamp
+    client: SyncPrefectClient,
+    plan: Plan,
+    desk: Desk,
+    registered: Registered,
+    since: pd.Timestamp,
+    now: pd.Timestamp,
+    overdue: Iterable[FlowRun],
 ) -> tuple[Slot | None, int]:
     """Run the latest missed slot, or let it go, as the schedule's `missed:` says.
 
@@ -31,6 +42,8 @@ def make_up(
         When somebody was last up.
     now
         The wall's time.
+    overdue
+        The deployment's, of those that `overdue_runs` finds.
 
     Returns
     -------
@@ -40,8 +53,8 @@ def make_up(
     schedule = plan.file.schedule
     if schedule is None:
         return None, 0
-    for overdue in _overdue(client, registered, now):
-        _cancel(client, overdue)
+    for flow_run in overdue:
+        _cancel(client, flow_run)
     slot, let_go = missed(schedule, since, now, claimed(desk, plan.name))
     if slot is not None:
         client.create_flow_run_from_deployment(
@@ -50,10 +63,11 @@ def make_up(
     return slot, let_go
 
 
-def _overdue(client: SyncPrefectClient, registered: Registered, now: pd.Timestamp) -> list[FlowRun]:
+def overdue_runs(client: SyncPrefectClient, desk: Desk, now: pd.Timestamp) -> dict[UUID, list[FlowRun]]:
+    """The scheduled runs of a desk that were due before now and haven't begun, by their deployments."""
     from prefect.client.schemas.filters import (
         DeploymentFilter,
-        DeploymentFilterId,
+        DeploymentFilterTags,
         FlowRunFilter,
         FlowRunFilterExpectedStartTime,
         FlowRunFilterState,
@@ -65,15 +79,15 @@ def _overdue(client: SyncPrefectClient, registered: Registered, now: pd.Timestam
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
         expected_start_time=FlowRunFilterExpectedStartTime(before_=now.to_pydatetime(warn=False)),
     )
+    ours: Any = DeploymentFilter(tags=DeploymentFilterTags(all_=tags(desk)))
     found: list[FlowRun] = []
-    while page := client.read_flow_runs(
-        flow_run_filter=wanted,
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[registered.id])),
-        limit=200,
-        offset=len(found),
-    ):
+    while page := client.read_flow_runs(flow_run_filter=wanted, deployment_filter=ours, limit=_PAGE, offset=len(found)):
         found += page
-    return [run for run in found if run.auto_scheduled]
+    by_deployment: dict[UUID, list[FlowRun]] = {}
+    for flow_run in found:
+        if flow_run.auto_scheduled and flow_run.deployment_id is not None:
+            by_deployment.setdefault(flow_run.deployment_id, []).append(flow_run)
+    return by_deployment
 
 
 def _cancel(client: SyncPrefectClient, flow_run: FlowRun) -> None:

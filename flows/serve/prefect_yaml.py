@@ -13,9 +13,10 @@ import yaml
 
 from flows.desk import Desk
 from flows.plan import Plan
-from flows.serve.deploy import deployment_name, instants_text
+from flows.serve.deploy import deployment_name
 from flows.serve.flow_run import PROFILE
 from flows.serve.followers import tags
+from flows.serve.instants import instants_text
 from tasks.connections.problems import Problem
 
 if TYPE_CHECKING:

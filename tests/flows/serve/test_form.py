@@ -37,7 +37,7 @@ FILE = PipelineFile.model_validate(
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
     plan = Plan("shown", Path("shown.yaml"), "", FILE, PARAMETERS, ())
-    return form(as_flow(plan, lambda _: None, fields=RUN_FIELDS), plan)
+    return form(plan)
 
 
 def accepted(schema: dict[str, Any], **given: Any) -> bool:

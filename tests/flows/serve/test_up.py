@@ -188,7 +188,7 @@ def test_slots_that_nobody_was_up_for_are_made_up_for_once_or_let_go(up):
     assert journalled.trigger == "caught up"
     assert claimed(desk, "made_up") == {pd.Timestamp(journalled.slot)}
     assert pd.Timedelta(0) < WallClock().now() - pd.Timestamp(journalled.slot) < pd.Timedelta("30min")
-    assert set(run["tags"]) == {"caught-up", "desk:demo", "hedgerow"}
+    assert {"caught-up", "desk:demo", "hedgerow"} < set(run["tags"])
     assert claimed(desk, "let_go") == set()
     for name in ("let_go", "made_up"):
         coming = [pd.Timestamp(run["expected_start_time"]) for run in up.flow_runs(name, ["SCHEDULED"])]
