@@ -12,6 +12,8 @@ from typing import Any
 from tasks.connections.ib.addressee import ROUTES, request_number
 from tasks.connections.ib.codes import Meaning, failure, meaning
 from tasks.connections.ib.condition import BROKER, Condition
+from tasks.connections.ib.hot import HotPath
+from tasks.connections.ib.latest import LatestTable
 from tasks.connections.ib.messages import BrokerMessage
 from tasks.connections.ib.pacing import TokenBucket
 from tasks.connections.ib.recipients import Recipient, Recipients, Routes
@@ -55,6 +57,8 @@ class Bridge:
         Who wants rows that carry no request number.
     bucket
         How fast messages may go out.
+    table
+        Where the ticks of `Latest` subscriptions go.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Bridge:
         watchers: Watchers | None = None,
         routes: Routes | None = None,
         bucket: TokenBucket | None = None,
+        table: LatestTable | None = None,
     ) -> None:
         self.host, self.port, self.client_id = host, port, client_id
         self.accounts: list[str] = []
@@ -81,6 +86,8 @@ class Bridge:
         self._is_reconnect = is_reconnect
         self._watchers = watchers or Watchers()
         self._recipients = Recipients(routes or Routes())
+        self._table = table or LatestTable()
+        self._hot: HotPath | None = None
         self._client: Any = None
         self._bucket = bucket or TokenBucket()
         self._numbers = itertools.count(FIRST_ID)
@@ -109,6 +116,12 @@ class Bridge:
         version: int = self._client.serverVersion()
         return version
 
+    @property
+    def zone(self) -> str:
+        """The time zone that the gateway writes in, as it names it; empty where it doesn't."""
+        said: str = self._client.connTime
+        return said.strip().partition(" ")[2].lstrip().partition(" ")[2].strip()
+
     def connect(self, timeout: float, market_data_type: int) -> None:
         """Connect and wait until the gateway has let us in.
 
@@ -119,7 +132,7 @@ class Bridge:
         from tasks.connections.ib.receiver import Receiver
 
         until = time.monotonic() + timeout
-        self._client = Client(Receiver(self), self._on_message, self._on_closed)
+        self._client = Client(Receiver(self), self._on_messages, self._on_closed)
         self._client.start(self.host, self.port, self.client_id, timeout)
         let_in = self._started.wait(max(0.0, until - time.monotonic()))
         if self._problem is not None:
@@ -274,6 +287,33 @@ class Bridge:
         self._bucket.take(what)
         self._send_now(what, send)
 
+    def act(
+        self, what: str, send: Callable[[Any], None], check: Callable[[], None], keep: Callable[[bytes], None]
+    ) -> None:
+        """Send an order or a cancel, where `check` raises nothing right before its bytes go out.
+
+        `keep` is given the message at that moment: where this raises and `keep` wasn't called, not a byte
+        of it has gone out. Raises what `check` does, and `ConnectionProblem`.
+        """
+        self._bucket.take(what)
+        if self._problem is not None:
+            raise self._problem
+        kept = False
+
+        def witness(frame: bytes) -> None:
+            nonlocal kept
+            kept = True
+            keep(frame)
+
+        try:
+            with self._client.conn.permitted(check), self._client.conn.watched(witness):
+                send(self._client)
+        except OSError as error:
+            raise self._problem or ConnectionProblem(f"{what}: sending failed ({error}).") from error
+        if not kept:
+            # The client tells its callback instead of raising.
+            raise self._problem or ConnectionProblem(f"{what} was not sent: the client can't send or write it.")
+
     def _send_now(self, what: str, send: Callable[[Any], None], request: Request | None = None) -> None:
         if self._problem is not None:
             raise self._problem
@@ -305,8 +345,14 @@ class Bridge:
 
     # From here on: what the reader's thread calls.
 
-    def _on_message(self, fields: list[bytes]) -> None:
+    def _on_messages(self, payloads: list[bytes]) -> None:
         self.received_ns, self.heard_at = time.time_ns(), time.monotonic()
+        if self._hot is None:
+            sizes = self._client.has_whole_sizes
+            self._hot = HotPath(self._recipients.numbered, self._table, self._on_message, self.server_version, sizes)
+        self._hot.read(payloads, self.received_ns)
+
+    def _on_message(self, fields: list[bytes]) -> None:
         recipient: Recipient | None = None
         try:
             recipient = self._addressee(fields)
@@ -315,15 +361,15 @@ class Bridge:
             self._client.dispatch(fields)
         except Exception as error:
             self.unreadable.add(fields, error)
-            if isinstance(recipient, Request) and fields[0] != TICK_SIZE:
+            if isinstance(recipient, Request) and fields and fields[0] != TICK_SIZE:
                 recipient.complete(DataProblem(f"{recipient.what}: the broker's answer can't be read ({error})."))
 
     def _addressee(self, fields: list[bytes]) -> Recipient | None:
         """The request that a message belongs to; None where to none that is under way."""
-        route = ROUTES.get(int(fields[0]))
+        route = ROUTES.get(int(fields[0])) if fields else None
         if route is not None:
             return self._recipients.routes.request(route)
-        number = request_number(fields, self._client.serverVersion())
+        number = request_number(fields, self._client.serverVersion()) if fields else None
         return None if number is None else self._recipients.get(number)
 
     def _on_closed(self, problem: Problem | None) -> None:

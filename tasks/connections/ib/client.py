@@ -12,13 +12,14 @@ from __future__ import annotations
 import inspect
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import ibapi.common
 from ibapi.client import EClient
-from ibapi.common import UNSET_DOUBLE
 from ibapi.contract import Contract as WireContract
 from ibapi.decoder import Decoder
 from ibapi.server_versions import MAX_CLIENT_VER, MIN_CLIENT_VER
@@ -26,6 +27,9 @@ from ibapi.server_versions import MAX_CLIENT_VER, MIN_CLIENT_VER
 from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.framing import CHUNK, FrameBuffer, Transport
 from tasks.connections.problems import ConnectionProblem, Problem
+
+UNSET_DOUBLE = sys.float_info.max
+"""What stands for a number that isn't set, in every version."""
 
 FAREWELL = 1.0
 """Seconds to wait for the reader when a connection is closed."""
@@ -36,6 +40,17 @@ NEWEST = 178
 """Newest server version to speak; from 201 on the encoding is another one."""
 
 
+class StrictDecoder(Decoder):  # type: ignore[misc]  # ibapi ships no types
+    """The client's decoder; a message with too many fields or too few is an error, and not passed over."""
+
+    def interpretWithSignature(self, fields: Any, handleInfo: Any) -> None:  # noqa: N802, N803  # the decoder's name
+        beside = 1 if _takes_id(self) else 2  # the message's version, and its kind where it is among them
+        expected = len(handleInfo.wrapperParams) - 1 + beside
+        if len(fields) != expected:
+            raise ValueError(f"it has {len(fields)} fields and not {expected}")
+        super().interpretWithSignature(fields, handleInfo)
+
+
 class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
     """One connection; a new one for every attempt, since the original can't be used twice.
 
@@ -43,17 +58,17 @@ class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
     ----------
     receiver
         The `EWrapper` whose methods the decoder calls.
-    on_message
-        Called in the reader's thread with the fields of each message, as bytes; is to call `dispatch`.
+    on_messages
+        Called in the reader's thread with the messages that have come at once; is to call `dispatch`.
     on_closed
         Called once, in the reader's thread, when the connection has ended; with the reason where it is known.
     """
 
     def __init__(
-        self, receiver: Any, on_message: Callable[[list[bytes]], None], on_closed: Callable[[Problem | None], None]
+        self, receiver: Any, on_messages: Callable[[list[bytes]], None], on_closed: Callable[[Problem | None], None]
     ) -> None:
         super().__init__(receiver)
-        self._on_message = on_message
+        self._on_messages = on_messages
         self._on_closed = on_closed
         self._reader: threading.Thread | None = None
 
@@ -70,17 +85,29 @@ class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
         self.host, self.port, self.clientId = host, port, client_id
         self.conn = Transport(stream)
         self.serverVersion_, self.connTime = version, server_time
-        self.decoder = Decoder(self.wrapper, version)
-        self._takes_id = len(inspect.signature(self.decoder.interpret).parameters) > 1
+        self.use_decoder(version)
         self.setConnState(EClient.CONNECTED)
         self._reader = threading.Thread(target=self._read, args=(stream, buffer, early), name="ib reader", daemon=True)
         self._reader.start()
         self.startApi()
 
+    def use_decoder(self, version: int) -> None:
+        """Read messages as this version of the server writes them."""
+        self.decoder = StrictDecoder(self.wrapper, version)
+        self._takes_id = _takes_id(self.decoder)
+
+    @property
+    def has_whole_sizes(self) -> bool:
+        """Whether its decoder reads sizes as integers, as 9.81 does, and not as decimals."""
+        return not hasattr(ibapi.common, "UNSET_DECIMAL")
+
     def dispatch(self, fields: list[bytes]) -> None:
-        """Have the receiver's method for this message called."""
+        """Have the receiver's method for this message called. Raises for a message that can't be read."""
+        kind = int(fields[0]) if fields else 0
+        if kind not in self.decoder.msgId2handleInfo:
+            raise ValueError(f"no message has the number {kind}")
         if self._takes_id:
-            self.decoder.interpret(tuple(fields[1:]), int(fields[0]))
+            self.decoder.interpret(tuple(fields[1:]), kind)
         else:
             self.decoder.interpret(tuple(fields))
 
@@ -96,11 +123,9 @@ class Client(EClient):  # type: ignore[misc]  # ibapi ships no types
     def _read(self, stream: socket.socket, buffer: FrameBuffer, early: list[bytes]) -> None:
         reason: Problem | None = None
         try:
-            for payload in early:
-                self._on_message(payload.split(b"\0")[:-1])
+            self._on_messages(early)
             while chunk := stream.recv(CHUNK):
-                for payload in buffer.feed(chunk):
-                    self._on_message(payload.split(b"\0")[:-1])
+                self._on_messages(buffer.feed(chunk))
         except ConnectionProblem as problem:
             reason = problem
         except OSError as error:
@@ -143,6 +168,11 @@ def plain_contract(contract: Any) -> Contract:
         local_symbol=contract.localSymbol,
         trading_class=contract.tradingClass,
     )
+
+
+def _takes_id(decoder: Any) -> bool:
+    """Whether a decoder is given the kind of a message beside its fields, as from 10.x on."""
+    return len(inspect.signature(decoder.interpret).parameters) > 1
 
 
 def _connect(host: str, port: int, timeout: float) -> socket.socket:

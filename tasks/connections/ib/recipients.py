@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tasks.connections.ib.requests import Request
@@ -82,6 +83,10 @@ class Recipients:
         """Rows with this number are nobody's any more."""
         with self._lock:
             self._numbered.pop(number, None)
+
+    def numbered(self) -> Mapping[int, Recipient]:
+        """All by number, as they are now and become; until the numbers are forgotten."""
+        return self._numbered
 
     def get(self, number: int) -> Recipient | None:
         """Whose number this is."""

@@ -34,13 +34,9 @@ class Sink:
 
 
 def read(*frames: str, version: int = 157) -> list[Any]:
-    from ibapi.decoder import Decoder
-
     sink = Sink()
-    receiver = Receiver(sink)
-    client = Client(receiver, lambda fields: None, lambda problem: None)
-    client.decoder = Decoder(receiver, version)
-    client._takes_id = False
+    client = Client(Receiver(sink), lambda messages: None, lambda problem: None)
+    client.use_decoder(version)
     for frame in frames:
         client.dispatch(frame.replace("|", "\0").encode().split(b"\0")[:-1])
     return sink.calls
