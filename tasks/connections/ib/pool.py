@@ -11,6 +11,8 @@ from tasks.connections.ib.client_ids import ClientId
 from tasks.connections.ib.events import ConnectionLog
 from tasks.connections.ib.histories import Histories
 from tasks.connections.ib.keeper import Keeper, Patience
+from tasks.connections.ib.latest import Latest, LatestTable
+from tasks.connections.ib.orders.book import OrderBook
 from tasks.connections.ib.pacing import Slots, TokenBucket
 from tasks.connections.ib.recipients import Routes
 from tasks.connections.ib.subscriptions import Send, Subscription
@@ -46,7 +48,10 @@ class Shared:
         """Quotes asked for at once: half of the 100 lines that an account has by default."""
         self.watchers = Watchers()
         self.routes = Routes()
+        self.latest = LatestTable()
+        """The latest prices and sizes of whatever is subscribed to with `subscribe_latest`."""
         self.events = ConnectionLog(address.host, address.port, address.client_id, self.routes)
+        self.book = OrderBook(self.routes.publish)
         self._folder = folder
         self._client_id: ClientId | None = None
         self._bridge: Bridge | None = None
@@ -63,6 +68,7 @@ class Shared:
             self.events,
             patience or Patience(),
         )
+        self.watchers.add(self.book)
         self.watchers.add(self._keeper)
         self.watchers.add(self.events)
 
@@ -78,7 +84,14 @@ class Shared:
                     number = self._client_id.number
                 is_reconnect = self._bridge is not None
                 bridge = Bridge(
-                    address.host, address.port, number, is_reconnect, self.watchers, self.routes, self._bucket
+                    address.host,
+                    address.port,
+                    number,
+                    is_reconnect,
+                    self.watchers,
+                    self.routes,
+                    self._bucket,
+                    self.latest,
                 )
                 bridge.connect(timeout, address.market_data_type)
                 self._bridge = bridge
@@ -110,17 +123,20 @@ class Shared:
             limit=limit,
             on_close=self._forget,
         )
-        if route:
-            self.routes.enter(route, subscription)
-        with self._listing:
-            self._subscriptions = (*self._subscriptions, subscription)
-        try:
-            if send is not None:
-                self._keeper.subscribe(self.bridge(self.timeout), subscription)
-        except BaseException:
-            subscription.close()
-            raise
-        self._keeper.wake()
+        self._begin(subscription)
+        return subscription
+
+    def subscribe_latest(
+        self, kind: str, what: str, send: Send, cancel: Send, *, connection: str, con_id: int
+    ) -> Latest:
+        """Follow a contract's market by its latest prices and sizes alone; see `Latest`.
+
+        However fast its ticks come, none is dropped unseen and nothing piles up. Raises as `subscribe` does.
+        """
+        subscription = Latest(
+            *(self.latest, kind, what, send, cancel), connection=connection, con_id=con_id, on_close=self._forget
+        )
+        self._begin(subscription)
         return subscription
 
     def close(self) -> None:
@@ -135,6 +151,19 @@ class Shared:
             if self._client_id is not None:
                 self._client_id.give_back()
                 self._client_id = None
+
+    def _begin(self, subscription: Subscription) -> None:
+        if subscription.route:
+            self.routes.enter(subscription.route, subscription)
+        with self._listing:
+            self._subscriptions = (*self._subscriptions, subscription)
+        try:
+            if subscription.send is not None:
+                self._keeper.subscribe(self.bridge(self.timeout), subscription)
+        except BaseException:
+            subscription.close()
+            raise
+        self._keeper.wake()
 
     def _is_wanted(self) -> bool:
         if self._is_closed:
