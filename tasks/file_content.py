@@ -34,7 +34,12 @@ class FileContent:
 
     def record(self, kind: str) -> None:
         """Keep, among the step's raw messages, which file it was."""
-        told = (self.path, f"sha256 {self.sha256}", f"{self.size} bytes", f"modified {self.modified.isoformat()}")
+        told = (
+            self.path,
+            f"sha256 {self.sha256}",
+            f"{self.size} bytes",
+            f"modified {self.modified:%Y-%m-%d %H:%M:%S} UTC",
+        )
         message = Message("file", 0, kind, None, "received", time.time_ns(), "\0".join(told))
         current().listener.message(message)
 

@@ -94,7 +94,8 @@ def size_hedge(
     """
     quote = _find(quotes, instrument)
     now = run.now()
-    _trust(quote, instrument, now, maximum_age, maximum_move, at_close)
+    # The quotes of a past session are old by now, and nothing is traded at them.
+    _trust(quote, instrument, now, timedelta.max if run.past else maximum_age, maximum_move, at_close)
     _same_currency(exposure, quote, instrument)
     covered = exposure["covered"].to_numpy()
     if len(exposure) and not covered.any():
