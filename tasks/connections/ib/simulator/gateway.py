@@ -7,19 +7,22 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import pandas as pd
 
-from tasks.connections.ib.simulator import accounts, contracts, history, orders, quotes
+from tasks.connections.ib.simulator import accounts, contracts, history, quotes
 from tasks.connections.ib.simulator.book import Holding, demo_book
 from tasks.connections.ib.simulator.clock import SimulatedClock
 from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.instruments import Instrument
 from tasks.connections.ib.simulator.market import Market
 from tasks.connections.ib.simulator.pace import HistoryPace
+from tasks.connections.ib.simulator.recent import Recent
 from tasks.connections.ib.simulator.script import Script
 from tasks.connections.ib.simulator.session import Handler, Session
+from tasks.connections.ib.simulator.trading import requests
+from tasks.connections.ib.simulator.trading.desk import CASH, Trading
 from tasks.connections.problems import ConnectionProblem, Refused
 
 log = logging.getLogger("hedgerow.gateway")
@@ -35,16 +38,9 @@ HANDLERS: dict[int, Handler] = {
     **contracts.HANDLERS,
     **history.HANDLERS,
     **quotes.HANDLERS,
-    **orders.HANDLERS,
+    **requests.HANDLERS,
 }
 """Who answers which message; each subject adds its own."""
-
-
-class Trading(Protocol):
-    """What moves as simulated time does: orders against the market."""
-
-    def advance(self, now: int) -> None:
-        """Bring everything up to this moment, in nanoseconds since 1970; called in the gateway's loop."""
 
 
 class SimulatedGateway:
@@ -71,6 +67,8 @@ class SimulatedGateway:
         Orders and what is about them are refused.
     pacing
         Requests are limited as the broker limits them.
+    cash
+        What each account starts with, US dollars.
     """
 
     def __init__(
@@ -85,6 +83,7 @@ class SimulatedGateway:
         faults: Faults | None = None,
         read_only: bool = False,
         pacing: bool = False,
+        cash: float = CASH,
     ) -> None:
         self.book = demo_book() if book is None else list(book)
         self.host = host
@@ -94,10 +93,11 @@ class SimulatedGateway:
         self.read_only = read_only
         self.pacing = pacing
         self.history_pace = HistoryPace()
+        self.written_history = Recent(1024)
         self.script = Script()
         self.malformed = 0
         """Messages that were refused because they couldn't be read."""
-        self.trading: Trading | None = None
+        self.trading = Trading(self, cash)
         self._requested_port = port
         self._port: int | None = None
         self._handlers = dict(HANDLERS)
@@ -118,6 +118,11 @@ class SimulatedGateway:
         if self._port is None:
             raise RuntimeError("the simulated gateway has not been started")
         return self._port
+
+    @property
+    def asked(self) -> dict[tuple[object, ...], float]:
+        """When each history request was last made, by the monotonic clock; by contract id, end, size and so on."""
+        return self.history_pace.asked
 
     @property
     def clients(self) -> Iterator[Session]:
@@ -167,8 +172,7 @@ class SimulatedGateway:
 
     def advance(self) -> None:
         """Bring the trading side up to the clock; only in the gateway's loop."""
-        if self.trading is not None:
-            self.trading.advance(self.clock.nanoseconds())
+        self.trading.advance(self.clock.nanoseconds())
 
     async def pass_time(self, seconds: float) -> None:
         """Wait a little while simulated time runs; where it stands still, until it is moved."""

@@ -1,31 +1,60 @@
-"""Daily bars."""
+"""Historical bars, once or kept up to date."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from tasks.connections.ib.simulator.bars import Bars
 from tasks.connections.ib.simulator.contracts import find_one, read_query
 from tasks.connections.ib.simulator.instruments import Instrument
+from tasks.connections.ib.simulator.periods import Period, bars_of, dates, period, shown_as
 from tasks.connections.ib.simulator.session import Handler, Session
-from tasks.connections.ib.simulator.wire import Fields
+from tasks.connections.ib.simulator.sessions import SECOND, ZONE, instant
+from tasks.connections.ib.simulator.sizes import (
+    DAYS,
+    NOT_SERVED,
+    SECONDS,
+    SHOWN,
+    Duration,
+    InvalidError,
+    check_length,
+    read_duration,
+    read_size,
+)
+from tasks.connections.ib.simulator.wire import Fields, MalformedError, body, frame
 
 INVALID = "Error validating request.-'bN' : cause - "
 SERVICE = "Historical Market Data Service error message:"
-SHOWN = ("TRADES", "ADJUSTED_LAST")
-LONGEST_IN_DAYS = 365
+KEPT = "historical bars"
+BETWEEN_UPDATES = 0.25
+ZONES_SINCE = 174
+"""Server version from which on times are written with their zone."""
 
 
-class InvalidError(Exception):
-    """The request asks for what can't be; the text is the broker's."""
+@dataclass(frozen=True)
+class Request:
+    """What bars are wanted."""
+
+    instrument: Instrument
+    size: str
+    duration: Duration
+    shown: str
+    until: int
+    """The end, not within; nanoseconds since 1970."""
+    date_format: int
+    end: int
+    """The end that was asked for, or the moment of the question."""
 
 
 def historical_data(session: Session, fields: Fields) -> None:
     """20: bars from the oldest to the latest; in a session the last one is the session's so far."""
-    request = fields.whole("request")
+    number = fields.whole("request")
     query = read_query(fields)
+    if query.security_type == "BAG":
+        raise MalformedError("combinations have no history at the simulated gateway")
     fields.flag("expired ones too")
     end, size, duration = fields.text("end"), fields.text("bar size"), fields.text("duration")
     fields.flag("regular hours only")
@@ -33,46 +62,71 @@ def historical_data(session: Session, fields: Fields) -> None:
     follows = fields.flag("keep up to date")
     fields.text("chart options")
     fields.end()
-    instrument = find_one(session, request, query)
+    instrument = find_one(session, number, query)
     if instrument is None:
         return
     try:
-        _validate(size, shown, end, date_format, follows)
-        until = _moment(end) if end else session.gateway.clock.nanoseconds()
-        first = _first_session(session.gateway.market.sessions, session, until, duration)
+        request = _validated(session, instrument, end, size, duration, shown, date_format, follows)
     except InvalidError as error:
-        session.error(request, 321, INVALID + str(error))
+        session.error(number, 321, INVALID + str(error))
         return
-    refusal = _refusal(session, instrument, (instrument.con_id, end, size, duration, shown))
+    identity = (instrument.con_id, end, size, duration, shown)
+    refusal = _paced(session, request, identity) or _refusal(session, request)
     if refusal is not None:
-        session.error(request, *refusal)
+        session.error(number, *refusal)
         return
-    _send(session, request, instrument, until, first)
+    over = period(session.gateway.market, request.duration, request.until)
+    bars = _bars(session, request, over)
+    if not len(bars):
+        session.error(number, 162, _no_data(request))
+        return
+    session.outlet.put(_answer(session, number, request, over, bars))
+    if follows:
+        session.stream(KEPT, number, _follow(session, number, request))
 
 
 def cancel_historical_data(session: Session, fields: Fields) -> None:
-    """25: bars are sent at once, so there is nothing left to cancel."""
+    """25: no more updates."""
     fields.version(1)
-    request = fields.whole("request")
+    number = fields.whole("request")
     fields.end()
-    session.error(request, 366, f"No historical data query found for ticker id:{request}")
+    if session.cancel(KEPT, number):
+        session.error(number, 162, SERVICE + f"API historical data query cancelled: {number}")
+    else:
+        session.error(number, 366, f"No historical data query found for ticker id:{number}")
 
 
-def _validate(size: str, shown: str, end: str, date_format: int, follows: bool) -> None:
-    if size not in ("1 day", "1D"):
-        raise InvalidError(f"Historical data bar size setting is invalid: {size!r}. The simulated gateway has: 1 day")
-    if shown not in SHOWN:
-        raise InvalidError(f"What to show field is invalid: {shown!r}. The simulated gateway has: {', '.join(SHOWN)}")
-    if shown == "ADJUSTED_LAST" and end:
-        raise InvalidError("End Date/Time is not supported with ADJUSTED_LAST")
-    if date_format not in (1, 2):
-        raise InvalidError(f"Date format is invalid: {date_format}")
-    if follows:
-        raise InvalidError("The simulated gateway doesn't keep bars up to date")
+def head_timestamp(session: Session, fields: Fields) -> None:
+    """87: when a contract's data begins; that is the second session of the shipped closes."""
+    number = fields.whole("request")
+    query = read_query(fields)
+    fields.flag("expired ones too")
+    fields.flag("regular hours only")
+    shown, date_format = fields.text("what to show"), fields.whole("date format")
+    fields.end()
+    instrument = find_one(session, number, query)
+    if instrument is None:
+        return
+    if shown not in SHOWN or not has_history(instrument):
+        session.error(number, 162, SERVICE + f"No head time stamp: {instrument.local_symbol} {shown}")
+        return
+    first = session.gateway.market.hours.span[0]
+    session.send(88, number, first.value // SECOND if date_format == 2 else first.strftime("%Y%m%d-%H:%M:%S"))
 
 
-def _moment(text: str) -> int:
-    """An end as `yyyymmdd-HH:MM:SS`, which is UTC, or `yyyymmdd HH:MM:SS` with a zone."""
+def cancel_head_timestamp(session: Session, fields: Fields) -> None:
+    """90: the answer came at once, so there is nothing left to cancel."""
+    fields.whole("request")
+    fields.end()
+
+
+def has_history(instrument: Instrument) -> bool:
+    """Whether there are bars and past ticks of it."""
+    return instrument.has_history and bool(instrument.series or instrument.underlying)
+
+
+def read_moment(text: str) -> int:
+    """A moment as `yyyymmdd-HH:MM:SS`, which is UTC, or `yyyymmdd HH:MM:SS` with a zone. Raises `InvalidError`."""
     day, _, rest = text.replace("-", " ", 1).partition(" ")
     hours, _, zone = rest.strip().partition(" ")
     if "-" in text:
@@ -85,48 +139,126 @@ def _moment(text: str) -> int:
         raise InvalidError(f"End Date/Time is invalid: {text!r} ({error})") from None
 
 
-def _first_session(sessions: np.ndarray, session: Session, until: int, duration: str) -> int:
-    """Index of the first session that the duration reaches back to; `N D` counts sessions, the running one too."""
-    match = re.fullmatch(r"(\d+) ([DWMY])", duration)
-    if not match or not int(match[1]):
-        raise InvalidError(f"Historical data query duration is invalid: {duration!r}")
-    count, unit = int(match[1]), match[2]
-    market = session.gateway.market
-    if not market.covers(until):
-        raise InvalidError(f"the simulated market has no data then: its sessions are {sessions[1]} to {sessions[-1]}")
-    last = market.moment(until).session
-    if unit == "D":
-        if count > LONGEST_IN_DAYS:
-            raise InvalidError("Historical data requests for durations longer than 365 days must be made in years.")
-        return max(1, last - count + 1)
-    months = {"W": 0, "M": 1, "Y": 12}[unit] * count
-    start = pd.Timestamp(sessions[last]) - pd.DateOffset(months=months, weeks=count if unit == "W" else 0)
-    return max(1, int(np.searchsorted(sessions, np.datetime64(start.date()), side="right")))
+def written(session: Session, moments: list[int], date_format: int) -> list[str]:
+    """Times within a day as the client wants them: seconds since 1970 (2), or New York's (1)."""
+    if date_format == 2:
+        return [str(moment // SECOND) for moment in moments]
+    form = "%Y%m%d %H:%M:%S US/Eastern" if session.version >= ZONES_SINCE else "%Y%m%d  %H:%M:%S"
+    return list(pd.DatetimeIndex(pd.to_datetime(moments, utc=True)).tz_convert(ZONE).strftime(form))
 
 
-def _refusal(session: Session, instrument: Instrument, identity: tuple[object, ...]) -> tuple[int, str] | None:
-    gateway = session.gateway
+def _validated(
+    session: Session,
+    instrument: Instrument,
+    end: str,
+    size: str,
+    duration: str,
+    shown: str,
+    date_format: int,
+    follows: bool,
+) -> Request:
+    size = read_size(size)
+    if shown not in (*SHOWN, *NOT_SERVED):
+        raise InvalidError(f"What to show field is invalid: {shown!r}. The simulated gateway has: {', '.join(SHOWN)}")
+    if shown == "ADJUSTED_LAST" and end:
+        raise InvalidError("End Date/Time is not supported with ADJUSTED_LAST")
+    if date_format not in (1, 2):
+        raise InvalidError(f"Date format is invalid: {date_format}")
+    if follows and (end or size == "1 secs"):
+        raise InvalidError("Keeping bars up to date takes no End Date/Time, and bars of 5 secs and more")
+    now = session.gateway.clock.nanoseconds()
+    ends = min(read_moment(end), now) if end else now
+    until = ends if ends < now else now // SECOND * SECOND + SECOND
+    return Request(instrument, size, read_duration(duration), shown, until, date_format, ends)
+
+
+def _paced(session: Session, request: Request, identity: tuple[object, ...]) -> tuple[int, str] | None:
+    gateway, instrument = session.gateway, request.instrument
+    rule = gateway.history_pace.violation(
+        identity,
+        (instrument.con_id, instrument.exchange, request.shown),
+        SECONDS.get(request.size, 86400) <= 30,
+        2 if request.shown == "BID_ASK" else 1,
+    )
+    if rule is None or not (gateway.pacing or gateway.faults.paced):
+        return None
+    return 162, f"{SERVICE}Historical data request pacing violation ({rule})"
+
+
+def _refusal(session: Session, request: Request) -> tuple[int, str] | None:
+    gateway, instrument = session.gateway, request.instrument
     if instrument.con_id in gateway.faults.refused:
         return gateway.faults.refused[instrument.con_id]
-    is_paced = gateway.pacing or gateway.faults.paced
-    if is_paced and gateway.history_pace.violation(identity, identity[0], False, 1):
-        return 162, SERVICE + "Historical data request pacing violation"
+    if "history" in gateway.faults.closed_farms:
+        return 162, SERVICE + "HMDS server is not connected"
     if instrument.permission == "none":
         return 162, SERVICE + f"No market data permissions for {instrument.listing} {instrument.security_type}"
-    if not instrument.has_history or not instrument.series:
-        return 162, SERVICE + f"HMDS query returned no data: {instrument.local_symbol}@SMART Trades"
+    if not check_length(request.size, request.duration):
+        return 162, SERVICE + "Time length exceed max."
+    if not has_history(instrument) or request.shown in NOT_SERVED or not gateway.market.covers(request.until):
+        return 162, _no_data(request)
     return None
 
 
-def _send(session: Session, request: int, instrument: Instrument, until: int, first: int) -> None:
-    bars = session.gateway.market.days(instrument.con_id, first, until + 1)
-    days = [str(day).replace("-", "") for day in session.gateway.market.sessions[first : first + len(bars)]]
-    rows: list[object] = []
-    for day, o, h, lo, c, v, a, n in zip(days, *(column.tolist() for column in bars.columns[1:]), strict=True):
-        rows += [day, o, h, lo, c, v, round(a, 4), n]
-    start = days[0] + "  00:00:00" if days else ""
-    end = pd.Timestamp(until, unit="ns", tz="UTC").tz_convert("America/New_York").strftime("%Y%m%d  %H:%M:%S")
-    session.send(17, request, start, end, len(bars), *rows)
+def _no_data(request: Request) -> str:
+    return SERVICE + f"HMDS query returned no data: {request.instrument.local_symbol}@SMART {request.shown.title()}"
 
 
-HANDLERS: dict[int, Handler] = {20: historical_data, 25: cancel_historical_data}
+def _bars(session: Session, request: Request, over: Period) -> Bars:
+    bars = bars_of(session.gateway.market, request.instrument.con_id, request.size, over)
+    return shown_as(bars, request.instrument, request.shown)
+
+
+def _answer(session: Session, number: int, request: Request, over: Period, bars: Bars) -> bytes:
+    """Message 17; its rows are kept, since reading and writing numbers takes longest."""
+    gateway = session.gateway
+    with_zone = session.version >= ZONES_SINCE
+    shape = (request.instrument.con_id, request.size, request.shown, request.date_format, over, with_zone)
+    rows = gateway.written_history.get(shape)
+    if rows is None:
+        rows = body(*_rows(session, request, bars))
+        gateway.written_history.put(shape, rows)
+    first, last = (
+        instant(at).tz_convert(ZONE).strftime("%Y%m%d  %H:%M:%S") for at in (int(bars.start[0]), request.end)
+    )
+    return frame(body(17, number, first, last, len(bars)) + rows)
+
+
+def _rows(session: Session, request: Request, bars: Bars) -> list[object]:
+    opening, high, low, close, volume, average, count = (column.tolist() for column in bars.columns[1:])
+    table = (_dates(session, request, bars), opening, high, low, close, volume, np.round(average, 4), count)
+    return [value for row in zip(*table, strict=True) for value in row]
+
+
+def _dates(session: Session, request: Request, bars: Bars) -> list[str]:
+    if request.size in DAYS:
+        return dates(session.gateway.market, bars, request.size)
+    return written(session, bars.start.tolist(), request.date_format)
+
+
+async def _follow(session: Session, number: int, request: Request) -> None:
+    """Send each new bar, and the running one as it changes, until cancelled."""
+    gateway, hours = session.gateway, session.gateway.market.hours
+    until = request.until
+    while True:
+        await gateway.pass_time(BETWEEN_UPDATES)
+        now = gateway.clock.nanoseconds() // SECOND * SECOND + SECOND
+        if now <= until or not gateway.market.covers(now) or session.outlet.is_full:
+            continue
+        first, last = hours.before(until), hours.before(now)
+        end = min(now, int(hours.closes[last]))
+        bars = _bars(session, request, Period(first, last, until - SECOND, end))
+        if end > until:
+            rows = _rows(session, request, bars)
+            for at in range(0, len(rows), 8):
+                date, opening, high, low, close, volume, average, count = rows[at : at + 8]
+                session.send(90, number, count, date, opening, close, high, low, average, volume)
+            until = end
+
+
+HANDLERS: dict[int, Handler] = {
+    20: historical_data,
+    25: cancel_historical_data,
+    87: head_timestamp,
+    90: cancel_head_timestamp,
+}

@@ -153,7 +153,7 @@ class Market:
     def so_far(self, con_id: int, until: int) -> Bars:
         """The bar of the session that a moment lies in, of the trades before it."""
         session = self.hours.before(until)
-        parts = joined([self.minutes(con_id, session, until), self._begun(con_id, session, until)])
+        parts = joined([self.minutes(con_id, session, until), self.begun(con_id, session, until)])
         return parts.merged(np.zeros(1, np.int64))
 
     def minutes(self, con_id: int, session: int, until: int) -> Bars:
@@ -175,7 +175,7 @@ class Market:
         """Traded so far in the session that has opened last, the trade of this second included."""
         return int(self.so_far(con_id, now // SECOND * SECOND + 1).volume[0])
 
-    def _begun(self, con_id: int, session: int, until: int) -> Bars:
+    def begun(self, con_id: int, session: int, until: int) -> Bars:
         """The trades of the minute that isn't over then."""
         opened = int(self.hours.opens[session])
         return self.seconds(con_id, session, opened + (until - opened) // MINUTE * MINUTE, until)

@@ -15,6 +15,7 @@ VIOLATIONS = 3
 SMALL_BARS = 60
 SMALL_BARS_IN = 600.0
 SAME = 15.0
+MANY = 4096
 BURST, BURST_IN = 6, 2.0
 
 
@@ -55,14 +56,18 @@ class HistoryPace:
     """
 
     def __init__(self) -> None:
-        self._same: dict[Hashable, float] = {}
+        self.asked: dict[tuple[object, ...], float] = {}
+        """When each request was last made; old ones are forgotten when there are many."""
         self._bursts: dict[Hashable, deque[float]] = defaultdict(deque)
         self._small: deque[float] = deque()
 
-    def violation(self, identity: Hashable, kind: Hashable, is_small: bool, weight: int) -> str | None:
+    def violation(self, identity: tuple[object, ...], kind: Hashable, is_small: bool, weight: int) -> str | None:
         """Count a request; which rule it breaks, or None. A refused one counts as well, as the broker's do."""
         now = time.monotonic()
-        before, self._same[identity] = self._same.get(identity), now
+        before, self.asked[identity] = self.asked.get(identity), now
+        if len(self.asked) > MANY:
+            self.asked = {key: at for key, at in self.asked.items() if now - at < SAME}
+            self._bursts = defaultdict(deque, {key: at for key, at in self._bursts.items() if at[-1] > now - BURST_IN})
         burst = self._bursts[kind]
         _forget(burst, now - BURST_IN)
         burst.append(now)

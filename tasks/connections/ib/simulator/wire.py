@@ -18,15 +18,28 @@ class MalformedError(Exception):
 
 def encode(*fields: Any) -> bytes:
     """One message: four bytes of length, big-endian, and the fields. Booleans are 1 and 0."""
-    payload = "".join(f"{_text(field)}\0" for field in fields).encode("utf-8")
+    return frame(body(*fields))
+
+
+def body(*fields: Any) -> bytes:
+    """The fields of a message, or of a part of it."""
+    return "".join([f"{_text(field)}\0" for field in fields]).encode("utf-8")
+
+
+def frame(payload: bytes) -> bytes:
+    """A message of these fields."""
     return struct.pack(">I", len(payload)) + payload
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    if kind is bool:
         return "1" if value else "0"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))
+        text = repr(float(value))
+        return text[:-2] if text.endswith(".0") else text
     return str(value)
 
 

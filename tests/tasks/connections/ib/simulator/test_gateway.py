@@ -140,7 +140,7 @@ def test_weeks_and_months_are_the_calendars(
         (SPY_QUERY, "", "366 D", "TRADES", "321", "longer than 365 days must be made in years"),
         (SPY_QUERY, "", "5 X", "TRADES", "321", "duration is invalid"),
         (SPY_QUERY, "20221220 21:00:00", "5 D", "TRADES", "321", "End Date/Time is invalid"),
-        (SPY_QUERY, "", "5 D", "MIDPOINT", "321", "What to show field is invalid"),
+        (SPY_QUERY, "", "5 D", "MIDPRICE", "321", "What to show field is invalid"),
         ([0, "SPYX", *SPY_QUERY[2:]], "", "5 D", "TRADES", "200", "No security definition"),
         ([*SPY_QUERY[:7], "", *SPY_QUERY[8:]], "", "5 D", "TRADES", "321", "Please enter exchange"),
         ([900000101, "", "", "", 0, "", "", "SMART", "", "", "", ""], "", "5 D", "TRADES", "162", "returned no data"),
