@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tasks.connections.ib.simulator.session import NO_REQUEST, START_API, Handler, Session
+from tasks.connections.ib.simulator.trading.statements import POSITIONS, send_position
 from tasks.connections.ib.simulator.wire import Fields
 
 FARM = "simulated"
@@ -58,19 +59,22 @@ def log_level(session: Session, fields: Fields) -> None:
 
 
 def positions(session: Session, fields: Fields) -> None:
-    """61: every position, then the end marker."""
+    """61: every position, then the end marker; from then on every change, until cancelled."""
     fields.version(1)
     fields.end()
-    for holding in session.gateway.book:
-        contract = holding.instrument.fields()
-        session.send(61, 3, holding.account, *contract, float(holding.quantity), float(holding.average_cost))
+    trading = session.gateway.trading
+    for position in trading.ledger.positions():
+        if position.quantity:
+            send_position(session, position)
     session.send(62, 1)
+    trading.followers.add(session, POSITIONS, 0, "")
 
 
 def cancel_positions(session: Session, fields: Fields) -> None:
-    """64: no more updates; the simulated book sends none."""
+    """64: no more updates."""
     fields.version(1)
     fields.end()
+    session.gateway.trading.followers.remove(session, POSITIONS, 0)
 
 
 def account_updates(session: Session, fields: Fields) -> None:
@@ -102,11 +106,11 @@ def cancel_account_updates_multi(session: Session, fields: Fields) -> None:
 
 
 def _send_accounts(session: Session) -> None:
-    session.send(15, 1, ",".join(session.gateway.accounts))
+    session.send(15, 1, ",".join(session.gateway.trading.ledger.accounts))
 
 
 def _send_next_id(session: Session) -> None:
-    session.send(9, 1, 1)
+    session.send(9, 1, session.gateway.trading.registry.next_number())
 
 
 HANDLERS: dict[int, Handler] = {

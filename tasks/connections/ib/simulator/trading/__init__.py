@@ -1,0 +1,1 @@
+"""The trading side of the simulated gateway: orders, executions, positions and money."""
