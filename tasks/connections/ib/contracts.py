@@ -10,6 +10,9 @@ from typing import Any, Literal
 UNSET = 1.7e308
 """Numbers from here on mean "not set" on the wire (it sends the largest double)."""
 
+UNSET_DECIMAL = float(2**127 - 1)
+"""What a client of 10.x gives for a decimal that isn't set."""
+
 MarketDataKind = Literal["live", "frozen", "delayed", "delayed_frozen", "simulated", "none"]
 
 
@@ -103,4 +106,4 @@ class Quote:
 def number(value: Any) -> float:
     """A number of the wire, whichever type the client gives it (int, float, Decimal); NaN when it isn't set."""
     converted = float(value)
-    return math.nan if abs(converted) >= UNSET else converted
+    return math.nan if abs(converted) >= UNSET or converted == UNSET_DECIMAL else converted

@@ -71,5 +71,6 @@ class HistoryCallbacks(Callbacks):
 
 
 def _bar(bar: Any) -> Bar:
-    numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.average, bar.barCount)
+    average = bar.average if hasattr(bar, "average") else bar.wap  # 9.81, then 10.x
+    numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume, average, bar.barCount)
     return Bar(str(bar.date), *(number(value) for value in numbers))
