@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
-import numpy as np
 import pandas as pd
 from pandera.typing import DataFrame
 
 from schemas.frame import empty
 from schemas.market import Quotes, Universe
+from tasks.columns import frame_of
 from tasks.connections.durations import Duration
 from tasks.connections.ib.broker import Broker
-from tasks.connections.ib.contracts import Quote
+from tasks.connections.ib.contracts import Contract, Quote
+from tasks.connections.ib.snapshots import RunningQuote
+from tasks.connections.problems import Problem
 from tasks.connections.scope import note
 from tasks.contracts import contracts_of, with_benchmark
-from tasks.declare import task
+from tasks.declare import source, task
 from tasks.run import Run
 from tasks.sessions import close_before
+from tasks.stream import Arrival, Stream
 from tasks.wording import listed
 
 PriceKind = Literal["mid", "last", "close", "none"]
@@ -76,33 +80,114 @@ def read_quotes(
         return cast("DataFrame[Quotes]", empty(Quotes))
     quotes = broker.quotes(asked, timeout.total_seconds())
     now = run.now()
-    rows = [quotes[contract.con_id] for contract in asked]
-    chosen = [_choose(quote, price) for quote in rows]
-    for contract, quote, (kind, _) in zip(asked, rows, chosen, strict=True):
+    rows = [Seen(contract, quotes[contract.con_id], now) for contract in asked]
+    frame = _frame(rows, price, calendar)
+    for (contract, quote, _), kind in zip(rows, frame["price_kind"], strict=True):
         if kind == "none":
             note(f"{contract} has no price. {quote.reason or 'The broker sent neither bid and ask, last nor close.'}")
-    if halted := [contract for contract, quote in zip(asked, rows, strict=True) if quote.is_halted]:
+    if halted := [contract for contract, quote, _ in rows if quote.is_halted]:
         note(f"Trading is halted in {listed(halted)}.")
-    frame = pd.DataFrame(
-        {
-            "con_id": np.array([contract.con_id for contract in asked], dtype=np.int64),
-            "symbol": pd.Categorical([contract.symbol for contract in asked]),
-            "security_type": pd.Categorical([contract.security_type for contract in asked]),
-            "currency": pd.Categorical([contract.currency for contract in asked]),
-            "multiplier": [float(contract.multiplier or 1) for contract in asked],
-            "bid": [quote.bid for quote in rows],
-            "ask": [quote.ask for quote in rows],
-            "last": [quote.last for quote in rows],
-            "close": [quote.close for quote in rows],
-            "price": [value for _, value in chosen],
-            "price_kind": pd.Categorical([kind for kind, _ in chosen]),
-            "market_data": pd.Categorical([quote.market_data for quote in rows]),
-            "time": pd.to_datetime(
-                [_seen(quote, kind, now, calendar) for quote, (kind, _) in zip(rows, chosen, strict=True)], utc=True
-            ).as_unit("ns"),
-        }
-    )
     return cast("DataFrame[Quotes]", frame)
+
+
+@source
+def watch_quotes(
+    universe: DataFrame[Universe],
+    broker: Broker,
+    run: Run,
+    benchmark: str | None = None,
+    price: Literal["mid", "last"] = "mid",
+    calendar: str = "XNYS",
+) -> Stream[DataFrame[Quotes]]:
+    """The market in every contract and the benchmark, a row of a contract whenever the broker tells of it.
+
+    Parameters
+    ----------
+    universe
+        The contracts; each takes one of the market-data lines that the account has, 100 by default.
+    broker
+        The connection to follow. Its setting `market_data` says whether delayed data will do.
+    run
+        Its clock says when the quotes came.
+    benchmark
+        Symbol of a US stock or fund to add.
+    price
+        mid: (bid + ask) / 2 where both are above zero and not crossed, else the last trade, else
+        the previous session's close.  last: the last trade, else mid, else close.
+    calendar
+        The exchange calendar that says when the previous session closed.
+
+    Returns
+    -------
+    Stream of Quotes
+        With `keep: latest`, the market now. What comes faster than it is taken is drawn together:
+        a batch has one row a contract, its latest. A contract that the broker refuses, for want of
+        lines or permissions, has one row with price null and kind none, and a note says why.
+
+    Raises
+    ------
+    DataProblem
+        The benchmark is unknown or ambiguous.
+    """
+    asked, _ = with_benchmark(contracts_of(universe), broker, benchmark)
+    contracts = {contract.con_id: contract for contract in asked}
+    followed = broker.follow_ticks(asked)
+    is_simulated = broker.is_simulated()
+    running = {con_id: RunningQuote(con_id, is_simulated) for con_id in contracts}
+    refused: dict[int, Quote] = {}
+
+    def refuse(con_id: int, problem: Problem) -> None:
+        refused[con_id] = Quote(con_id, reason=str(problem))
+
+    def read(arrivals: list[Arrival]) -> pd.DataFrame:
+        times: dict[int, int] = {}
+        for con_id, time, tick in arrivals:
+            running[con_id].add(tick)
+            times[con_id] = time
+        seen = {
+            con_id: Seen(contracts[con_id], running[con_id].quote(), pd.Timestamp(time, unit="ns", tz="UTC"))
+            for con_id, time in times.items()
+        }
+        seen |= {con_id: Seen(contracts[con_id], quote, run.now()) for con_id, quote in refused.items()}
+        refused.clear()
+        return _frame([seen[con_id] for con_id in sorted(seen)], price, calendar)
+
+    return Stream(followed, read, Quotes, run.clock, refused=refuse)
+
+
+class Seen(NamedTuple):
+    """A quote, and when it came."""
+
+    contract: Contract
+    quote: Quote
+    time: pd.Timestamp
+
+
+def _frame(rows: Sequence[Seen], price: Literal["mid", "last"], calendar: str) -> pd.DataFrame:
+    contracts = [row.contract for row in rows]
+    quotes = [row.quote for row in rows]
+    chosen = [_choose(quote, price) for quote in quotes]
+    return frame_of(
+        Quotes,
+        {
+            "con_id": [contract.con_id for contract in contracts],
+            "symbol": [contract.symbol for contract in contracts],
+            "security_type": [contract.security_type for contract in contracts],
+            "currency": [contract.currency for contract in contracts],
+            "multiplier": [float(contract.multiplier or 1) for contract in contracts],
+            "bid": [quote.bid for quote in quotes],
+            "ask": [quote.ask for quote in quotes],
+            "last": [quote.last for quote in quotes],
+            "close": [quote.close for quote in quotes],
+            "price": [value for _, value in chosen],
+            "price_kind": [kind for kind, _ in chosen],
+            "market_data": [quote.market_data for quote in quotes],
+            "time": [
+                _seen(quote, kind, row.time, calendar)
+                for row, quote, (kind, _) in zip(rows, quotes, chosen, strict=True)
+            ],
+        },
+    )
 
 
 def _choose(quote: Quote, price: Literal["mid", "last"]) -> tuple[PriceKind, float]:
