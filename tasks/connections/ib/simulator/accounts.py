@@ -1,9 +1,9 @@
-"""Starting, accounts and positions."""
+"""Starting, and what a client asks first: which accounts, which order number, what time it is."""
 
 from __future__ import annotations
 
 from tasks.connections.ib.simulator.session import NO_REQUEST, START_API, Handler, Session
-from tasks.connections.ib.simulator.trading.statements import POSITIONS, send_position
+from tasks.connections.ib.simulator.trading import account_requests
 from tasks.connections.ib.simulator.wire import Fields
 
 FARM = "simulated"
@@ -58,53 +58,6 @@ def log_level(session: Session, fields: Fields) -> None:
     fields.end()
 
 
-def positions(session: Session, fields: Fields) -> None:
-    """61: every position, then the end marker; from then on every change, until cancelled."""
-    fields.version(1)
-    fields.end()
-    trading = session.gateway.trading
-    for position in trading.ledger.positions():
-        if position.quantity:
-            send_position(session, position)
-    session.send(62, 1)
-    trading.followers.add(session, POSITIONS, 0, "")
-
-
-def cancel_positions(session: Session, fields: Fields) -> None:
-    """64: no more updates."""
-    fields.version(1)
-    fields.end()
-    session.gateway.trading.followers.remove(session, POSITIONS, 0)
-
-
-def account_updates(session: Session, fields: Fields) -> None:
-    """6: account values; the simulated accounts have none, so the end marker comes at once."""
-    fields.version(2)
-    subscribe = fields.flag("subscribe")
-    account = fields.text("account")
-    fields.end()
-    if subscribe:
-        session.send(54, 1, account)
-
-
-def account_updates_multi(session: Session, fields: Fields) -> None:
-    """76: account values by request; likewise only the end marker."""
-    fields.version(1)
-    request = fields.whole("request")
-    fields.text("account")
-    fields.text("model")
-    fields.flag("ledger and NLV")
-    fields.end()
-    session.send(74, 1, request)
-
-
-def cancel_account_updates_multi(session: Session, fields: Fields) -> None:
-    """77: nothing runs, so nothing ends."""
-    fields.version(1)
-    fields.whole("request")
-    fields.end()
-
-
 def _send_accounts(session: Session) -> None:
     session.send(15, 1, ",".join(session.gateway.trading.ledger.accounts))
 
@@ -119,9 +72,5 @@ HANDLERS: dict[int, Handler] = {
     8: next_id,
     49: current_time,
     14: log_level,
-    61: positions,
-    64: cancel_positions,
-    6: account_updates,
-    76: account_updates_multi,
-    77: cancel_account_updates_multi,
+    **account_requests.HANDLERS,
 }

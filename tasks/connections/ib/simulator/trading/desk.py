@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from tasks.connections.ib.simulator.trading import groups, statements
+from tasks.connections.ib.simulator.trading import groups
 from tasks.connections.ib.simulator.trading.clearing import Clearing
 from tasks.connections.ib.simulator.trading.course import Course
 from tasks.connections.ib.simulator.trading.day import Day
@@ -28,6 +28,7 @@ from tasks.connections.ib.simulator.trading.notices import (
 )
 from tasks.connections.ib.simulator.trading.order import AT_CLOSE, MANUAL, Leg, Order, Status
 from tasks.connections.ib.simulator.trading.registry import Registry
+from tasks.connections.ib.simulator.trading.statements import Statements
 from tasks.connections.ib.simulator.trading.times import parse_time
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class Trading:
         self._now = gateway.clock.nanoseconds()
         self._late: list[tuple[int, Execution]] = []
         self.day = Day(gateway.market, self.ledger, self._now)
-        self.followers = Followers[str]()
-        """Subscriptions to positions, account values and profits; each with the account it is of, or none."""
+        self.followers = Followers()
+        self.statements = Statements(self.ledger, self.funds, self.day, self.followers)
 
     def accept(self, values: Values, legs: tuple[Leg, ...], client_id: int, account: str, now: int) -> Order:
         """Take a new order that nothing speaks against, and let it meet the market."""
@@ -188,6 +189,7 @@ class Trading:
         self.day.turn(now)
         self._report_late(now)
         self._apply_faults()
+        self.statements.refresh(now)
         self.registry.forget()
 
     def look(self, order: Order, now: int) -> None:
@@ -233,8 +235,7 @@ class Trading:
 
     def _tell_position(self, execution: Execution) -> None:
         if execution.instrument is not None:
-            moved = self.ledger.position(execution.order.account, execution.instrument)
-            statements.tell_position(self.followers, moved)
+            self.statements.moved(self.ledger.position(execution.order.account, execution.instrument))
 
     def is_late(self, execution: Execution) -> bool:
         """Whether an execution's commission is still to be reported."""

@@ -69,5 +69,7 @@ class Registry:
     def forget(self) -> None:
         """Drop the oldest completed orders beyond `MOST_DONE`."""
         extra = len(self._orders) - len(self._live) - MOST_DONE
-        for order in list(self.done())[: max(extra, 0)]:
+        if extra <= 0:
+            return
+        for order in list(self.done())[:extra]:
             del self._orders[order.client_id, order.order_id]
