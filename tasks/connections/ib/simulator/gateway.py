@@ -11,17 +11,16 @@ from typing import Self
 
 import pandas as pd
 
-from tasks.connections.ib.simulator import accounts, contracts, history, quotes
 from tasks.connections.ib.simulator.book import Holding, demo_book
 from tasks.connections.ib.simulator.clock import SimulatedClock
 from tasks.connections.ib.simulator.faults import Faults
+from tasks.connections.ib.simulator.handlers import HANDLERS
 from tasks.connections.ib.simulator.instruments import Instrument
 from tasks.connections.ib.simulator.market import Market
 from tasks.connections.ib.simulator.pace import HistoryPace
 from tasks.connections.ib.simulator.recent import Recent
 from tasks.connections.ib.simulator.script import Script
-from tasks.connections.ib.simulator.session import Handler, Session
-from tasks.connections.ib.simulator.trading import requests
+from tasks.connections.ib.simulator.session import Session
 from tasks.connections.ib.simulator.trading.desk import CASH, Trading
 from tasks.connections.problems import ConnectionProblem, Refused
 
@@ -32,15 +31,6 @@ STARTING = 10.0
 FAREWELL = 1.0
 BETWEEN_STEPS = 0.05
 """Seconds between two looks at what time has brought; none are taken while simulated time stands still."""
-
-HANDLERS: dict[int, Handler] = {
-    **accounts.HANDLERS,
-    **contracts.HANDLERS,
-    **history.HANDLERS,
-    **quotes.HANDLERS,
-    **requests.HANDLERS,
-}
-"""Who answers which message; each subject adds its own."""
 
 
 class SimulatedGateway:
@@ -100,7 +90,6 @@ class SimulatedGateway:
         self.trading = Trading(self, cash)
         self._requested_port = port
         self._port: int | None = None
-        self._handlers = dict(HANDLERS)
         self._sessions: set[Session] = set()
         self._conversations: set[asyncio.Task[None]] = set()
         self._kicked = False
@@ -252,7 +241,7 @@ class SimulatedGateway:
             session.abort()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = Session(self, self._handlers, reader, writer)
+        session = Session(self, HANDLERS, reader, writer)
         conversation = asyncio.current_task()
         assert conversation is not None  # noqa: S101  # a coroutine always runs in one
         self._sessions.add(session)

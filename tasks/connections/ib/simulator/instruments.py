@@ -7,7 +7,6 @@ The contract ids of AAPL, AMD, JNJ, JPM, KO, MSFT, SPX and SPY are the broker's 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 
@@ -55,19 +54,26 @@ class Instrument:
     def trading_class(self) -> str:
         return self.symbol if self.security_type == "OPT" else "NMS" if self.listing == "NASDAQ" else self.symbol
 
+    @property
+    def exchanges(self) -> tuple[str, ...]:
+        """Where it may be routed to."""
+        if self.security_type == "OPT":
+            return self.exchange, "CBOE"
+        return tuple(dict.fromkeys((self.exchange, self.listing)))
+
+    @property
+    def stock_type(self) -> str:
+        """The broker's word for what kind of stock it is."""
+        if self.security_type != "STK":
+            return ""
+        return "ETF" if self.listing == "ARCA" else "COMMON"
+
     def fields(self, exchange: str = "") -> list[str]:
         """The eleven fields of a contract in positions: id to trading class, without the listing exchange."""
         return [
             *(str(self.con_id), self.symbol, self.security_type, self.expiry, f"{self.strike:.10g}", self.right),
             *(self.multiplier, exchange, self.currency, self.local_symbol, self.trading_class),
         ]
-
-    def years_to_expiry(self, moment: datetime) -> float:
-        """Years of 365 days until the close on the expiry date."""
-        from zoneinfo import ZoneInfo
-
-        end = datetime.strptime(self.expiry + " 16:00", "%Y%m%d %H:%M").replace(tzinfo=ZoneInfo("America/New_York"))
-        return (end - moment).total_seconds() / (365 * 86400)
 
 
 def _stock(con_id: int, symbol: str, listing: str, name: str) -> Instrument:

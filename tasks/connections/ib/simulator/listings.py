@@ -31,6 +31,9 @@ class Listings(dict[int, Instrument]):
         super().__init__({item.con_id: item for item in (*LISTED, *instruments)})
         self._named = {_terms(item): item for item in self.values() if item.security_type == "OPT"}
         self._options: dict[int, Instrument] = {}
+        self._called: dict[str, list[Instrument]] = {}
+        for item in self.values():
+            self._called.setdefault(item.symbol, []).append(item)
 
     def __missing__(self, con_id: int) -> Instrument:
         option = self._options.get(con_id)
@@ -44,6 +47,10 @@ class Listings(dict[int, Instrument]):
             return self[con_id]
         except KeyError:
             return default
+
+    def called(self, symbol: str) -> list[Instrument]:
+        """Those listed by name that have this symbol; all of them where it is empty."""
+        return self._called.get(symbol, []) if symbol else list(self.values())
 
     def option(self, underlying: Instrument, week: int, expiry: str, strike: float, right: str) -> Instrument:
         """The option of these terms; `week` counts Fridays from the first of 1990."""
@@ -81,6 +88,7 @@ def _decoded(con_id: int) -> Instrument:
         underlying,
         con_id=con_id,
         security_type="OPT",
+        exchange="SMART",
         listing="",
         series="",
         scale=1.0,

@@ -80,6 +80,13 @@ class Fields:
             raise MalformedError(f"the field {name} is neither 0 nor 1: {value!r}")
         return value == "1"
 
+    def count(self, name: str) -> int:
+        """The next field as a number of things that follow; no more than there are fields."""
+        value = self.whole(f"number of {name}")
+        if not 0 <= value <= len(self._values):
+            raise MalformedError(f"the number of {name} can't be {value}")
+        return value
+
     def version(self, *known: int) -> int:
         """The message's own version, which must be one of `known`."""
         value = self.whole("version")

@@ -1,0 +1,18 @@
+"""Who answers which message; each subject adds its own."""
+
+from __future__ import annotations
+
+from tasks.connections.ib.simulator import accounts, chains, contracts, history, options, quotes, reference
+from tasks.connections.ib.simulator.session import Handler
+from tasks.connections.ib.simulator.trading import requests
+
+HANDLERS: dict[int, Handler] = {
+    **accounts.HANDLERS,
+    **chains.HANDLERS,
+    **contracts.HANDLERS,
+    **history.HANDLERS,
+    **options.HANDLERS,
+    **quotes.HANDLERS,
+    **reference.HANDLERS,
+    **requests.HANDLERS,
+}
