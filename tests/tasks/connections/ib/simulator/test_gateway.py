@@ -106,14 +106,6 @@ def test_what_is_not_served_is_said_to_be_so(speak: Callable[..., Speaker]) -> N
     assert speaker.read()[3:] == ["505", "Fatal Error: Unknown message id. The simulated gateway doesn't serve 97."]
 
 
-def test_it_takes_no_orders(speak: Callable[..., Speaker]) -> None:
-    speaker = speak().start()
-    speaker.send(3, 42, *AAPL, "BUY", 100, "MKT")
-    assert speaker.read()[2:4] == ["42", "321"]
-    speaker.send(4, 1, 42)
-    assert "Read-Only mode" in speaker.read()[4]
-
-
 def test_days_are_trading_days(speak: Callable[..., Speaker]) -> None:
     bars = speak().start().history(7, SPY_QUERY, "", "3 D", "ADJUSTED_LAST")
     # Monday 2022-12-26 was a holiday: three sessions reach back over it
