@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from flows.desk import Desk
 from flows.journal import Journal
 from flows.plan import Plan
 from flows.watch import Silent, Watcher
-from tasks.connections.base import Connection
+from tasks.connections.base import Connection, Tradable
 from tasks.connections.clock import Clock, WallClock
 from tasks.connections.problems import Problem
 from tasks.connections.scope import Deadline
@@ -36,7 +36,10 @@ class OpenConnections:
         with self._making:
             if name not in self._made:
                 spec = self._desk.connections[name]
-                self._made[name] = spec.cls(name, spec.settings, self._desk.data)
+                connection = spec.cls(name, spec.settings, self._desk.data)
+                if isinstance(connection, Tradable):
+                    connection.authorise(self._desk.orders)
+                self._made[name] = connection
             return self._made[name]
 
     def opened(self, name: str) -> Connection:
@@ -93,12 +96,16 @@ class RunContext:
     """Deadlines of the calls begun, so that a stopped run abandons what is still under way."""
 
     stopped: threading.Event = field(default_factory=threading.Event)
+    on_stop: list[Callable[[], None]] = field(default_factory=list)
+    """What else is to be told of a stop."""
 
     def stop(self) -> None:
         """Try nothing again, and abandon every call that is under way: what it still tries to send is refused."""
         self.stopped.set()
         for deadline in list(self.stopping):
             deadline.abandon()
+        for call in self.on_stop:
+            call()
 
     @property
     def names(self) -> dict[str, Any]:

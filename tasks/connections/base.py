@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -125,6 +125,14 @@ class Connection(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@runtime_checkable
+class Tradable(Protocol):
+    """A connection that sends orders, once it is told what the desk may trade."""
+
+    def authorise(self, policy: Any) -> None:
+        """Said to the connections of a run before they are opened; `policy` is the desk's `OrderPolicy`."""
 
 
 def kinds() -> dict[str, str]:

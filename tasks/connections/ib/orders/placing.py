@@ -14,6 +14,7 @@ import pandas as pd
 from tasks.connections.clock import WallClock
 from tasks.connections.ib.codes import Meaning
 from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.orders.approval import NOBODY
 from tasks.connections.ib.orders.book import BookOrder, OrderBook
 from tasks.connections.ib.orders.guard import Guard, Quoted, day_uses
 from tasks.connections.ib.orders.ledger import Intent, Ledger
@@ -86,6 +87,7 @@ class Placing:
             order.check()
         policy = desk.guard.sending()
         with desk.ledger.exclusive([order.reference for order in orders]):
+            desk.ledger.expire([order.reference for order in orders], NOBODY)
             known = {order.reference: desk.ledger.find(order.reference) for order in orders}
             results: dict[str, Placed] = {}
             fresh: list[Order] = []
@@ -267,6 +269,22 @@ class Placing:
     def _record(self, intent: Intent, found: BookOrder) -> Placed:
         """Put down how far it has come."""
         return record(self._desk.ledger, intent, found)
+
+
+def follow(desk: Desk, references: Sequence[str], seconds: float) -> list[Placed]:
+    """See `Broker.follow`."""
+    intents = [intent for each in references if (intent := desk.ledger.find(each)) is not None and intent.sent]
+    book = desk.line().book
+
+    def found() -> list[BookOrder | None]:
+        return [book.by_reference(intent.reference) for intent in intents]
+
+    book.wait(lambda: all(order is not None and order.is_over for order in found()), seconds)
+    return [
+        record(desk.ledger, intent, order)
+        for intent, order in zip(intents, found(), strict=True)
+        if order is not None and intent.state == "placed"
+    ]
 
 
 def record(ledger: Ledger, intent: Intent, found: BookOrder) -> Placed:

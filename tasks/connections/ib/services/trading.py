@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.orders.guard import Guard, Quoted
 from tasks.connections.ib.orders.halt import Halt
-from tasks.connections.ib.orders.ledger import Ledger
+from tasks.connections.ib.orders.ledger import Intent, Ledger
+from tasks.connections.ib.orders.limits import notional_of
 from tasks.connections.ib.orders.placing import Desk, Line, Placing
 from tasks.connections.ib.orders.policy import OrderPolicy
 from tasks.connections.ib.orders.values import Order, Placed
 from tasks.connections.ib.services.market import Market
-from tasks.connections.problems import Problem
+from tasks.connections.problems import DataProblem, Problem
 
 if TYPE_CHECKING:
     from tasks.connections.ib.subscriptions import Subscription
@@ -73,7 +74,26 @@ class Trading(Market):
         DataProblem
             What is no order at all.
         """
-        return Placing(self._desk(), session, patience).place(orders)
+        return Placing(self._desk(), session, patience).place(self._addressed(orders))
+
+    def ask_approval(self, orders: Sequence[Order], session: date, seconds: float) -> Mapping[str, Intent]:
+        """Put orders before a person, and wait for the answer; see `approval.ask_approval`.
+
+        Nothing is sent by it: `place` then sends those that were approved. Raises as `place` does.
+        """
+        from tasks.connections.ib.orders.approval import ask_approval
+
+        self._guard.sending()
+        orders = self._addressed(orders)
+        for order in orders:
+            order.check()
+        return ask_approval(self.ledger, orders, session, [notional_of(order, None) for order in orders], seconds)
+
+    def follow(self, references: Sequence[str], seconds: float) -> list[Placed]:
+        """Wait until each of these is filled or over, or the time is up; how far each that is known has come."""
+        from tasks.connections.ib.orders.placing import follow
+
+        return follow(self._desk(), references, seconds)
 
     def modify(self, reference: str, *, patience: float = 10.0, **changes: Any) -> Placed:
         """Change a working order of the desk's: its quantity, prices, time in force.
@@ -113,6 +133,12 @@ class Trading(Market):
         line = self._line()
         line.book.ask_open(line.bridge, self.name, patience)
         return [order for order in line.book.orders() if not order.is_over and order.status]
+
+    def known_orders(self, patience: float = 30.0) -> list[Any]:
+        """Every order that this connection has been told of, open or over, as `BookOrder`s."""
+        line = self._line()
+        line.book.ask_open(line.bridge, self.name, patience)
+        return [order for order in line.book.orders() if order.status]
 
     def completed_orders(self, patience: float = 30.0) -> list[Any]:
         """The orders that are over, as `CompletedOrder`s: today's, as far back as the gateway tells."""
@@ -188,6 +214,19 @@ class Trading(Market):
             yield Line(bridge, shared.book)
         finally:
             give_back(shared)
+
+    def _addressed(self, orders: Sequence[Order]) -> list[Order]:
+        """Each with the exchange that its contract is routed to."""
+        lacking = [order.contract for order in orders if not order.contract.exchange and not order.legs]
+        routed = self._routed(lacking)
+        if problem := next((found for found in routed.values() if isinstance(found, DataProblem)), None):
+            raise problem
+        return [
+            replace(order, contract=replace(order.contract, exchange=found.exchange))
+            if not order.legs and isinstance(found := routed.get(order.contract.con_id), Contract)
+            else order
+            for order in orders
+        ]
 
     def _quoted(self, contracts: Iterable[Contract]) -> Quoted:
         wanted = {contract.con_id: contract for contract in contracts if contract.con_id}
