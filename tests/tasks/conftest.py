@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
+from fractions import Fraction
+from math import sqrt
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -173,3 +178,84 @@ def hedges() -> Rows:
         "session": pd.Timestamp("2022-12-28"),
     }
     return factory(Hedges, defaults)
+
+
+NIST = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "nist" / "xKDR_NISTTests" / "data"
+
+
+@pytest.fixture(scope="session")
+def nist() -> Callable[[str], dict[str, np.ndarray]]:
+    """A data set's columns; skips the test aloud where the data isn't at hand."""
+
+    def read(name: str) -> dict[str, np.ndarray]:
+        path = NIST / f"{name}.csv"
+        if not path.exists():
+            pytest.skip(f"NIST's data set {name} is not here: it isn't shipped, and is looked for beside the project")
+        with path.open(encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        return {column: np.array([float(row[column]) for row in rows]) for column in rows[0]}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def exact() -> Callable[..., dict[str, float]]:
+    """The regression in rational numbers, each observation weighted, rounded once at the end.
+
+    The errors are those of the weighted line where every observation has the same variance.
+    """
+
+    def line(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
+        xs, ys = [Fraction(float(v)) for v in x], [Fraction(float(v)) for v in y]
+        ws = [Fraction(1)] * len(xs) if weights is None else [Fraction(float(v)) for v in weights]
+        total = sum(ws)
+        x_mean = sum(w * a for w, a in zip(ws, xs, strict=True)) / total
+        y_mean = sum(w * b for w, b in zip(ws, ys, strict=True)) / total
+        sxx = sum(w * (a - x_mean) ** 2 for w, a in zip(ws, xs, strict=True))
+        syy = sum(w * (b - y_mean) ** 2 for w, b in zip(ws, ys, strict=True))
+        # How slope and intercept follow from each y: their errors are the lengths of these, times s.
+        steep = [w * (a - x_mean) / sxx for w, a in zip(ws, xs, strict=True)]
+        level = [w / total - x_mean * c for w, c in zip(ws, steep, strict=True)]
+        slope = sum(c * b for c, b in zip(steep, ys, strict=True))
+        intercept = sum(c * b for c, b in zip(level, ys, strict=True))
+        residuals = [b - intercept - slope * a for a, b in zip(xs, ys, strict=True)]
+        squares = sum(w * e**2 for w, e in zip(ws, residuals, strict=True))
+        # What the line takes of each own observation: the diagonal of the hat matrix.
+        taken = [c + d * a for a, c, d in zip(xs, level, steep, strict=True)]
+        variance = squares / sum(w * (1 - h) for w, h in zip(ws, taken, strict=True))
+        return {
+            "slope": float(slope),
+            "intercept": float(intercept),
+            "r_squared": float(1 - squares / syy),
+            "slope_error": sqrt(variance * sum(c**2 for c in steep)),
+            "intercept_error": sqrt(variance * sum(c**2 for c in level)),
+            "residual_deviation": sqrt(variance),
+        }
+
+    return line
+
+
+@pytest.fixture(scope="session")
+def panel() -> Callable[..., pd.DataFrame]:
+    """Seeded returns of SPY (con_id 1) and of contracts that follow it more or less, in calendar order."""
+
+    def make(contracts: int, sessions: int = 252, missing: float = 0.0, seed: int = 5) -> pd.DataFrame:
+        """A long frame of seeded returns; con_id 1, `SPY`, is the factor and has no holes."""
+        chance = np.random.default_rng(seed)
+        factor = chance.normal(0.0004, 0.011, sessions)
+        values = chance.normal(1.0, 0.4, (contracts, 1)) * factor + chance.normal(0, 0.018, (contracts, sessions))
+        values[0] = factor
+        values[chance.random(values.shape) < missing] = np.nan
+        values[0] = factor
+        names = ["SPY", *(f"C{number}" for number in range(2, contracts + 1))]
+        frame = pd.DataFrame(
+            {
+                "con_id": np.repeat(np.arange(1, contracts + 1), sessions),
+                "symbol": pd.Categorical(np.repeat(names, sessions)),
+                "session": np.tile(pd.bdate_range("2022-01-03", periods=sessions).astype("datetime64[ns]"), contracts),
+                "return": values.ravel(),
+            }
+        )
+        return schema_of(Returns).validate(frame)
+
+    return make
