@@ -95,6 +95,8 @@ class HotPath:
                 self._touched.clear()
 
     def _read_price(self, fields: list[bytes]) -> bool:
+        if not fields[1].isdigit():
+            return False
         recipient = self._numbered.get(int(fields[2]))
         tick, price, size, flags = int(fields[3]), float(fields[4]), self._size(fields[5]), int(fields[6]) & 7
         if not -LARGEST < price < LARGEST:
@@ -116,7 +118,7 @@ class HotPath:
         return recipient is None
 
     def _read_size(self, fields: list[bytes]) -> bool:
-        if len(fields) != 5 or not (fields[2].isdigit() and fields[3].isdigit() and fields[4].isdigit()):
+        if len(fields) != 5 or not all(map(bytes.isdigit, fields)):
             return False
         recipient = self._numbered.get(int(fields[2]))
         tick, size = int(fields[3]), self._size(fields[4])
@@ -150,6 +152,8 @@ class HotPath:
         return self._add(recipient, row)
 
     def _read_bar(self, fields: list[bytes]) -> bool:
+        if not fields[1].isdigit():
+            return False
         recipient = self._numbered.get(int(fields[2]))
         opened, high, low, close = (number(float(field)) for field in fields[4:8])
         volume, average, trades = self._size(fields[8]), number(self._average(fields[9])), float(int(fields[10]))

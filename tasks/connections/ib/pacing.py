@@ -6,6 +6,7 @@ than 6 historical requests for one contract in 2 seconds.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -50,6 +51,8 @@ class TokenBucket:
         """Take a token, or say in how many seconds there is one."""
         with self._lock:
             now = self._now()
+            if math.isinf(self._rate):
+                return 0.0
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
             self._at = now
             if self._tokens >= 1:

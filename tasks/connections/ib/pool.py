@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,9 @@ class Shared:
     While something is subscribed to, or `keep_connected` is set, a dropped connection is made again.
     """
 
-    def __init__(self, address: Address, folder: Path | None, patience: Patience | None = None) -> None:
+    def __init__(
+        self, address: Address, folder: Path | None, patience: Patience | None = None, paced: bool = True
+    ) -> None:
         self.address = address
         self.users = 0
         self.keep_connected = False
@@ -55,7 +58,7 @@ class Shared:
         self._folder = folder
         self._client_id: ClientId | None = None
         self._bridge: Bridge | None = None
-        self._bucket = TokenBucket()
+        self._bucket = TokenBucket() if paced else TokenBucket(rate=math.inf, burst=1)
         self._connecting = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
         self._listing = threading.Lock()

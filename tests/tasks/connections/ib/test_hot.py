@@ -87,7 +87,7 @@ numbers = st.one_of(st.just(str(NUMBER)), st.sampled_from(["", "7", "+1000001", 
 types = st.one_of(st.integers(0, 104).map(str), st.sampled_from(["", "-1", "999"]))
 masks = st.one_of(st.integers(0, 9).map(str), st.sampled_from(["", "x"]))
 times = st.one_of(st.integers(0, 2**33).map(str), st.sampled_from(["", "1.5"]))
-texts = st.one_of(st.sampled_from(["", "NASDAQ", "I"]), st.text(st.characters(exclude_characters="\0"), max_size=4))
+texts = st.one_of(st.sampled_from(["", "NASDAQ", "I"]), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4))
 messages = st.one_of(
     st.builds(message, st.just(1), st.just(6), numbers, types, prices, sizes, masks),
     st.builds(message, st.just(2), st.just(6), numbers, types, sizes),
