@@ -45,9 +45,10 @@ def next_id(session: Session, fields: Fields) -> None:
 
 
 def current_time(session: Session, fields: Fields) -> None:
-    """49: the market's time, in seconds since 1970."""
+    """49: the market's time, in seconds since 1970; what it has brought has been told before."""
     fields.version(1)
     fields.end()
+    session.gateway.advance()
     session.send(49, 1, session.gateway.clock.nanoseconds() // 1_000_000_000)
 
 

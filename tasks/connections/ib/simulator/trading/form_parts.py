@@ -21,12 +21,12 @@ from tasks.connections.ib.simulator.trading.grammar import (
 
 def is_combination(order: Values) -> bool:
     """Several contracts traded as one."""
-    return bool(order["secType"] == "BAG")
+    return bool(order.get("secType") == "BAG")
 
 
 def is_delta_neutral(order: Values) -> bool:
     """Hedged by the broker with the underlying; "None" is a word for not."""
-    return bool(order["deltaNeutralOrderType"])
+    return bool(order.get("deltaNeutralOrderType"))
 
 
 def is_scaled(order: Values) -> bool:
@@ -36,19 +36,19 @@ def is_scaled(order: Values) -> bool:
 
 def is_pegged_to_benchmark(order: Values) -> bool:
     """Follows another contract's price."""
-    return order["orderType"] in ("PEG BENCH", "PEGBENCH")
+    return order.get("orderType") in ("PEG BENCH", "PEGBENCH")
 
 
 def is_pegged_to_best(order: Values) -> bool:
     """Competes with the best price."""
-    return order["orderType"] in ("PEG BEST", "PEGBEST")
+    return order.get("orderType") in ("PEG BEST", "PEGBEST")
 
 
 def has_mid_offsets(order: Values) -> bool:
     """Rests at an offset from the middle."""
     if is_pegged_to_best(order):
-        return bool(order["competeAgainstBestOffset"] == math.inf)
-    return order["orderType"] in ("PEG MID", "PEGMID")
+        return bool(order.get("competeAgainstBestOffset") == math.inf)
+    return order.get("orderType") in ("PEG MID", "PEGMID")
 
 
 CONTRACT = (
@@ -92,7 +92,7 @@ SCALE: Rules = (
     ),
 )
 
-HEDGE: Rules = (*text("hedgeType"), where(lambda order: bool(order["hedgeType"]), *text("hedgeParam")))
+HEDGE: Rules = (*text("hedgeType"), where(lambda order: bool(order.get("hedgeType")), *text("hedgeParam")))
 
 DELTA_NEUTRAL_CONTRACT: Rules = (
     *flag("hasDeltaNeutralContract"),
@@ -105,7 +105,7 @@ DELTA_NEUTRAL_CONTRACT: Rules = (
 
 ALGORITHM: Rules = (
     *text("algoStrategy"),
-    where(lambda order: bool(order["algoStrategy"]), Many("algoParams", TAGS)),
+    where(lambda order: bool(order.get("algoStrategy")), Many("algoParams", TAGS)),
 )
 
 BENCHMARK: Rules = (

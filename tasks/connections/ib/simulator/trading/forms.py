@@ -116,7 +116,7 @@ PLACE_ORDER: Rules = (
     since(169, *text("manualOrderTime")),
     since(
         170,
-        where(lambda order: order["exchange"] == "IBKRATS", *maybe_whole("minTradeQty")),
+        where(lambda order: order.get("exchange") == "IBKRATS", *maybe_whole("minTradeQty")),
         where(is_pegged_to_best, *maybe_whole("minCompeteSize"), *maybe_number("competeAgainstBestOffset")),
         where(has_mid_offsets, *maybe_number("midOffsetAtWhole", "midOffsetAtHalf")),
     ),
