@@ -69,6 +69,8 @@ class Stream(Generic[F]):
         The run's.
     limit
         Most messages in one batch; what is over goes into the next, at once.
+    wake
+        Seconds after which `read` is called with nothing, where nothing has come: for what ends by the clock.
     refused
         Called with the key and the problem of a subscription that is refused, before the next `read`.
     """
@@ -81,6 +83,7 @@ class Stream(Generic[F]):
         clock: Clock,
         *,
         limit: int = 20_000,
+        wake: float | None = None,
         refused: Callable[[Any, Problem], None] | None = None,
     ) -> None:
         self.bad = 0
@@ -88,7 +91,7 @@ class Stream(Generic[F]):
         self._subscriptions = {key: each for key, each in subscriptions.items() if isinstance(each, Subscription)}
         self._problems = {key: each for key, each in subscriptions.items() if isinstance(each, Problem)}
         self._read, self._model, self._limit, self._refused = read, model, limit, refused
-        self._time = _Time(clock)
+        self._time, self._wake = _Time(clock), wake
         self._pending: deque[Arrival] = deque()
         self._sequence = 0
         self._told: set[Hashable] = set()
@@ -126,16 +129,18 @@ class Stream(Generic[F]):
 
     def __next__(self) -> Batch:
         """The next batch, once there is one. Raises the problem that every subscription ended with."""
+        wakes = False
         while not self._is_closed:
-            news = self._collect()
+            news = self._collect() or wakes
             if self._pending or news:
+                wakes = False
                 batch = self._batch()
                 if len(batch.rows):
                     return batch
             elif self._is_refused():
                 raise next(iter(self._problems.values()))
             else:
-                self._bell.wait()
+                wakes = not self._bell.wait(self._wake)
         raise StopIteration
 
     def _collect(self) -> bool:
