@@ -180,7 +180,8 @@ def _fitted(
             faults[place] = found
             continue
         numbers["slope"][place], numbers["intercept"][place] = found
-        numbers["r_squared"][place], numbers["deviation"][place] = _quality(found, x, y, weight)
+        quality = (0.0, 0.0) if np.ptp(y) == 0 else _quality(found, x, y, weight)
+        numbers["r_squared"][place], numbers["deviation"][place] = quality
         progress(place + 1, count, type(model).__name__)
     nothing = np.full(count, np.nan)
     slope, intercept = numbers["slope"], numbers["intercept"]
@@ -222,4 +223,4 @@ def _quality(line: _Line, x: Floats, y: Floats, weight: Floats | None) -> tuple[
     squares = float(counts @ residual**2)
     around = float(counts @ (y - np.average(y, weights=counts)) ** 2)
     deviation = np.sqrt(squares / counts.sum() * len(x) / (len(x) - 2)) if len(x) >= _LEAST else np.nan
-    return (float(np.clip(1.0 - squares / around, 0.0, 1.0)) if around else 0.0), float(deviation)
+    return float(np.clip(1.0 - squares / around, 0.0, 1.0)), float(deviation)
