@@ -20,8 +20,8 @@ BadCells = dict[int, str]
 
 _SPACES = " \u00a0\u202f"
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?)?")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?")
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Notation:
         """A number as a whole cell; thousands stand in groups of three or not at all."""
         separator = f"[{_SPACES}]" if self.thousands == " " else re.escape(self.thousands)
         grouped = rf"\d{{1,3}}(?:{separator}\d{{3}})+|" if self.thousands else ""
-        return re.compile(rf"[+-]?(?=.*\d)(?:{grouped}\d*)(?:{re.escape(self.decimal)}\d*)?(?:[eE][+-]?\d+)?")
+        return re.compile(rf"[+-]?(?=.*\d)(?:{grouped}\d*)(?:{re.escape(self.decimal)}\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
 
     def plain(self, text: str) -> str:
         """A number's text as Python reads it."""
@@ -109,7 +109,7 @@ def _whole(cell: str, notation: Notation) -> int:
     exact = int(value) if value.is_integer() and abs(value) < 2**53 else None
     if exact is None:
         plain = notation.plain(cell)
-        if not re.fullmatch(r"[+-]?\d+", plain) or not -(2**63) <= int(plain) < 2**63:
+        if not re.fullmatch(r"[+-]?[0-9]+", plain) or not -(2**63) <= int(plain) < 2**63:
             raise ValueError(f"expected a whole number, got `{cell}`")
         exact = int(plain)
     return exact

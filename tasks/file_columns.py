@@ -42,7 +42,8 @@ def refuse(path: str, faults: Iterable[Fault], instruction: str = "") -> None:
     ]
     if more := len(ordered) - SHOWN:
         lines += [f"… and {counted(more, 'more fault')}"] if more > 0 else []
-    raise DataProblem("\n".join(lines) + ".", instruction)
+    told = "\n".join(lines)
+    raise DataProblem(told if told.endswith("?") else f"{told}.", instruction)
 
 
 @dataclass(frozen=True)
