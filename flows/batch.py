@@ -6,7 +6,7 @@ import platform
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -109,7 +109,8 @@ def run_batch(
     connections = OpenConnections(desk)
     address = plan.file.runner.dask
     workers = nullcontext() if address is None else Cluster(address)
-    with Journal(desk.data, connections.read_origin) as journal, workers:
+    told = nullcontext() if api is None or occasion.flow_run is None else _in_run_log(occasion.flow_run)
+    with told, Journal(desk.data, connections.read_origin) as journal, workers:
         try:
             is_queued = occasion.is_patient or plan.file.overlap == "queue"
             with nullcontext() if occasion.is_apart else _alone(plan, desk, is_queued):
@@ -134,6 +135,12 @@ def run_batch(
                 return _journalled(context, occasion, api)
         finally:
             connections.close()
+
+
+def _in_run_log(flow_run: str) -> AbstractContextManager[None]:
+    from flows.run_log import in_run_log
+
+    return in_run_log(uuid.UUID(flow_run))
 
 
 @contextmanager
@@ -229,6 +236,7 @@ def _page(api: str, flow_run: str) -> str:
 
 def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[str, Outcome], str]:
     from prefect.client.schemas import State
+    from prefect.runtime import flow_run
     from prefect.states import Completed, Failed
 
     from flows.flow import as_flow
@@ -237,7 +245,8 @@ def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[
     outcomes: dict[str, Outcome] = {}
 
     def body(_: Mapping[str, Any]) -> State[None]:
-        outcomes.update(run_nodes(nodes, context))
+        with _in_run_log(flow_run.id):
+            outcomes.update(run_nodes(nodes, context))
         if failures := [name for name, outcome in outcomes.items() if outcome.status == "failed"]:
             return Failed(message=f"failed: {', '.join(failures)} (run {context.id})")
         return Completed(message=f"run {context.id}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from datetime import timedelta
 
@@ -12,6 +14,7 @@ from pandera.typing import DataFrame
 
 from schemas.market import Prices
 from tasks.connections.problems import ConnectionProblem
+from tasks.declare import task as declare
 from tasks.validate import FrameBroken
 
 TEXT = """
@@ -111,7 +114,6 @@ def test_the_shipped_tasks_serve_in_a_flow_written_by_hand_with_validation_on(tr
     from prefect.context import TaskRunContext
 
     from tasks.betas import regress_betas
-    from tasks.declare import task as declare
     from tasks.returns import compute_returns
 
     seen = []
@@ -148,3 +150,56 @@ def closes() -> pd.DataFrame:
             "close": close,
         }
     )
+
+
+def test_what_the_desk_warns_of_is_in_the_runs_log_with_no_secret(project, world, tracked, monkeypatch):
+    monkeypatch.setenv("HEDGEROW_SECRET_DOOR", "open-sesame-42")
+    project.tasks = type(project.tasks)({**project.tasks.tasks, "warn_some": warn_some.spec}, project.tasks.schemas)
+    finished = project.run("warns", "steps: {prices: {task: warn_some}}", untracked=False)
+    assert finished.status == "completed", finished.failures
+    DESK.warning("after the run")
+    flow_run = finished.tracked.rpartition("/")[2]
+    lines = {line["message"]: line for line in _lines(tracked, flow_run, "a broker's notice to nobody")}
+    assert "the door is $secret.door" in lines
+    (prices,) = tracked("task_runs", {"flow_runs": {"id": {"any_": [flow_run]}}})
+    assert lines["the door is $secret.door"]["task_run_id"] == prices["id"]
+    assert lines["a broker's notice to nobody"]["task_run_id"] is None
+    assert lines["a broker's notice to nobody"]["name"] == "hedgerow.ib"
+    assert lines["a broker's notice to nobody"]["level"] == logging.WARNING
+    assert not {"after the run", "chatter"} & set(lines)
+    assert "open-sesame" not in str(lines)
+
+
+DESK = logging.getLogger("hedgerow.ib")
+
+
+@declare
+def warn_some() -> DataFrame[Prices]:
+    """Warns, as does a thread that belongs to no run."""
+    DESK.warning("the door is %s", "open-sesame-42")
+    DESK.debug("chatter")
+    thread = threading.Thread(target=DESK.warning, args=("a broker's notice to nobody",))
+    thread.start()
+    thread.join()
+    return pd.DataFrame(
+        {
+            "con_id": np.array([1], dtype=np.int64),
+            "symbol": pd.Categorical(["S1"]),
+            "session": pd.Timestamp("2022-12-27").as_unit("ns"),
+            "close": 1.0,
+        }
+    )
+
+
+def _lines(tracked, flow_run: str, last: str) -> list[dict]:
+    """The run's log, once it has that line."""
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=10)
+    until = time.monotonic() + 20
+    while True:
+        lines = tracked("logs", {"logs": {"flow_run_id": {"any_": [flow_run]}}, "limit": 200})
+        if any(line["message"] == last for line in lines):
+            return lines
+        assert time.monotonic() < until, [line["message"] for line in lines]
+        time.sleep(0.1)
