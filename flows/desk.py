@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from flows.diagnostics import Diagnostic, Span, close_to, ordered, rendered
 from flows.document import Document, Location, read, shown_path
-from flows.grammar import DeskFile, DeskKeys
+from flows.grammar import DeskFile, DeskKeys, JournalKeys
 from flows.redaction import guarded
 from flows.references import Reference, find, resolve
 from flows.scalars import scalar
@@ -142,6 +142,7 @@ class Desk:
     connections: Mapping[str, ConnectionSpec]
     orders: OrderPolicy
     profile: str | None = None
+    journal: JournalKeys = field(default_factory=JournalKeys)
 
     def redacted(self) -> dict[str, Any]:
         """What the journal keeps of it: settings as written, so that secrets stand there by name."""
@@ -248,7 +249,7 @@ class _Loader:
         data = root / keys.data
         if profile is not None and "data" not in override:
             data /= profile  # the journal of a paper desk must not be taken for that of a live one
-        return Desk(keys.name, root, data, connections, keys.orders, profile)
+        return Desk(keys.name, root, data, connections, keys.orders, profile, keys.journal)
 
     def _connection(self, name: str, given: dict[str, Any], places: dict[str, Location]) -> ConnectionSpec | None:
         if "kind" not in given:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from flows.notation import Bound, Cron, DaskAddress, Inputs, Items, Keep, Moment, Name, PortText, WhenText
@@ -172,6 +172,13 @@ class FailureStep(Model):
     timeout: Duration | None = None
 
 
+class JournalKeys(Model):
+    """`journal:` of a desk file: how long frames stay that no effect came from and that can be computed again."""
+
+    sessions: int = Field(default=30, ge=1, description="Days on which the desk ran")
+    budget: ByteSize = Field(default=ByteSize(20 * 10**9), gt=0, description="Their bytes, such as 20GB; newest first")
+
+
 class DeskKeys(Model):
     """What a desk file may say, and each of its profiles again."""
 
@@ -179,6 +186,7 @@ class DeskKeys(Model):
     data: str = Field(default=".hedgerow", min_length=1, description="The folder of data, from the project's root")
     connections: dict[Name, dict[str, Any]] = {}
     orders: OrderPolicy = OrderPolicy()
+    journal: JournalKeys = JournalKeys()
 
 
 class DeskFile(DeskKeys):

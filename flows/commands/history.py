@@ -13,14 +13,16 @@ from flows.context import OpenConnections
 from flows.desk import load_desk
 from flows.explain import explain, render, to_object
 from flows.journal import Journal
-from flows.project import find_root
+from flows.project import FOLDER, find_root
 from flows.terminal import cell
+from tasks.connections.clock import WallClock
 from tasks.connections.problems import Problem
+from tasks.wording import counted
 
 
 @contextmanager
 def _journal(profile: str | None) -> Iterator[Journal]:
-    desk = load_desk(find_root() / "pipelines", profile)
+    desk = load_desk(find_root() / FOLDER, profile)
     connections = OpenConnections(desk)
     try:
         with Journal(desk.data, connections.read_origin) as journal:
@@ -45,6 +47,19 @@ def show_runs(pipeline: str | None, limit: int, profile: str | None) -> None:
             error = (run.error or "").partition("\n")[0]
             table.add_row(run.id, run.pipeline, str(run.session), status, cell(run.started), seconds, error)
     Console().print(table)
+
+
+def prune_journal(profile: str | None) -> None:
+    """Let go of what is due by the desk file, and say how much that was."""
+    from flows.pruning import retention_of
+
+    desk = load_desk(find_root() / FOLDER, profile)
+    with Journal(desk.data) as journal:
+        expired = journal.prune(retention_of(desk), WallClock().now())
+    click.echo(
+        f"{counted(expired.frames, 'frame')} of {expired.bytes / 1e6:,.1f} MB and"
+        f" {counted(expired.messages, 'message')} let go of: their room is used for what comes"
+    )
 
 
 def explain_run(run: str, step: str | None, conditions: list[str], *, as_json: bool, profile: str | None) -> None:

@@ -2,5 +2,16 @@
 
 from flows.journal.journal import Journal
 from flows.journal.records import FrameRef, InputRecord, Producer, RawMessage, RunRecord, StepRecord
+from flows.journal.retention import Expired, Retention
 
-__all__ = ["FrameRef", "InputRecord", "Journal", "Producer", "RawMessage", "RunRecord", "StepRecord"]
+__all__ = [
+    "Expired",
+    "FrameRef",
+    "InputRecord",
+    "Journal",
+    "Producer",
+    "RawMessage",
+    "Retention",
+    "RunRecord",
+    "StepRecord",
+]

@@ -12,7 +12,7 @@ from typing import Any
 from tasks.connections.lmdb import make_folder
 from tasks.connections.problems import ConnectionProblem, Problem
 
-VERSION = 2
+VERSION = 3
 _PATIENCE = 30.0
 """Seconds to wait for another process's transaction."""
 _AT_ONCE = 100
@@ -67,6 +67,12 @@ CREATE TABLE effects (
 _SINCE_1 = """
 CREATE TABLE contents (frame TEXT PRIMARY KEY REFERENCES frames, packed BLOB NOT NULL) STRICT;
 """
+_SINCE_2 = """
+CREATE TABLE expired (frame TEXT PRIMARY KEY REFERENCES frames, at INTEGER NOT NULL) STRICT;
+CREATE INDEX outputs_by_frame ON outputs (frame);
+"""
+_SINCE = (_TABLES, _SINCE_1, _SINCE_2)
+"""What each format adds to the one before."""
 
 
 class JournalDatabase:
@@ -120,11 +126,9 @@ class JournalDatabase:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                _change(connection, _TABLES + _SINCE_1)
-            elif version == 1:
-                _change(connection, _SINCE_1)
-            elif version != VERSION:
+            if version < VERSION:
+                _change(connection, "".join(_SINCE[version:]))
+            elif version > VERSION:
                 connection.close()
                 raise Problem(
                     f"The journal {path} has format {version}, and this version knows format {VERSION}.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,32 @@ class FrameShelf:
         self._library: Any = None
         self._opening = threading.Lock()
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Nobody else puts or removes frames. Raises `ConnectionProblem` where one's turn doesn't come."""
+        self._opened()  # it takes the lock by itself where there is no library yet
+        with lmdb.write_lock(self.folder / "frames.lock", "The journal", _PATIENCE):
+            yield
+
     def put(self, content: str, flat: pd.DataFrame, layout: Mapping[str, Any]) -> None:
-        """Keep what `flatten` made of a frame under the frame's hash. Raises `Problem` where it can't be."""
-        library = self._opened()
-        lock = lmdb.write_lock(self.folder / "frames.lock", "The journal", _PATIENCE)
-        with lock, lmdb.Explained(str(self.folder)):
-            library.write(content, flat, metadata=layout, prune_previous_versions=True)
+        """Keep what `flatten` made of a frame under the frame's hash; while `writing`. Raises `Problem`."""
+        with lmdb.Explained(str(self.folder)):
+            self._opened().write(content, flat, metadata=layout, prune_previous_versions=True)
+
+    def remove(self, content: str) -> None:
+        """Keep the frame of this hash no longer; while `writing`."""
+        with lmdb.Explained(str(self.folder)):
+            self._opened().delete(content)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each frame that is kept here."""
+        if not self.folder.exists():
+            return {}
+        with lmdb.Explained(str(self.folder)):
+            library = self._opened()
+            by_symbol = library.admin_tools().get_sizes_by_symbol()  # it knows removed ones too
+            names = library.list_symbols()
+        return {name: sum(size.bytes_compressed for size in by_symbol[name].values()) for name in names}
 
     def get(self, content: str) -> pd.DataFrame:
         """The frame of this hash. Raises `Problem` where there is none."""

@@ -1,4 +1,4 @@
-"""The journal: what each run was given, did, and yielded. Only ever added to."""
+"""The journal: what each run was given, did, and yielded. Only added to, but for frames that expire."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flows.journal import messages, queries
 from flows.journal.database import JournalDatabase, insert
 from flows.journal.kept import KeptFrames, ReadOrigin
 from flows.journal.records import FrameRef, Producer, RawMessage, RunRecord
+from flows.journal.retention import Expired, Retention
 from tasks.connections.scope import Message
 
 _FLUSH_AT = 500
@@ -237,6 +238,16 @@ class Journal:
         Raises `Problem` with close matches where there is none, or several.
         """
         return queries.run(self._database, id_or_prefix)
+
+    def prune(self, retention: Retention, now: pd.Timestamp) -> Expired:
+        """Let go of what is due; runs may go on meanwhile. Killed at any point, the next time finishes it.
+
+        What expired is known as such, and said where it is asked for. Its room is used again by frames to come:
+        the files on disk don't shrink.
+        """
+        expired = retention.expire(self._database, self._frames.sizes(), now)
+        self._frames.remove_expired()
+        return expired
 
     def _output(self, producer: Producer) -> pd.DataFrame:
         (row,) = self._database.rows(

@@ -6,8 +6,9 @@ import json
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class KeptFrames:
         self._shelf = FrameShelf(folder / "frames")
         self._lock = threading.Lock()
         self._held: dict[tuple[str, bool], tuple[FrameRef, bytes | None]] = {}
+        self._unnamed: dict[str, tuple[FrameRef, pd.DataFrame]] = {}
         self._recent: OrderedDict[str, pd.DataFrame] = OrderedDict()
 
     def put(self, frame: pd.DataFrame, schema: str) -> FrameRef:
@@ -82,10 +84,14 @@ class KeptFrames:
             origin, packed = held[0].origin, held[1]
         else:
             known = self._database.rows(
-                "SELECT origin, packed FROM frames LEFT JOIN contents ON frame = id WHERE id = ?", [content]
+                "SELECT origin, packed, at FROM frames LEFT JOIN contents ON contents.frame = id"
+                " LEFT JOIN expired ON expired.frame = id WHERE id = ?",
+                [content],
             )
             if not known:
                 raise Problem(f"The journal at {self.folder} has no frame {content[:12]}.")
+            if known[0]["at"] is not None:
+                raise self._expired(content, known[0]["at"])
             origin, packed = known[0]["origin"] and json.loads(known[0]["origin"]), known[0]["packed"]
         if origin is not None:
             return self._read_by_reference(content, origin)
@@ -94,8 +100,9 @@ class KeptFrames:
     @contextmanager
     def with_frames(self, refs: Iterable[FrameRef]) -> Iterator[sqlite3.Connection]:
         """A transaction that first puts down these frames, where they are only held in memory yet."""
+        refs = list(refs)
         keys = [_key(ref) for ref in refs]
-        with self._database.transaction() as database:
+        with self._shelved(refs) as database:
             for key in keys:
                 if (held := self._held.get(key)) is not None:
                     _insert(database, *held)
@@ -103,6 +110,34 @@ class KeptFrames:
         # Only now: until it is on disk, another step that yields the same must find it held.
         for key in keys:
             self._held.pop(key, None)
+        for ref in refs:
+            self._unnamed.pop(ref.id, None)
+
+    @contextmanager
+    def _shelved(self, refs: Sequence[FrameRef]) -> Iterator[sqlite3.Connection]:
+        """A transaction in which the large ones of these frames are there: nothing kept one before it was named."""
+        while True:
+            with self._database.transaction() as database:
+                gone = [ref.id for ref in refs if ref.id in self._unnamed and _is_expired(database, ref.id)]
+                if not gone:
+                    yield database
+                    return
+            for content in gone:
+                ref, frame = self._unnamed[content]
+                self._shelve(ref, *flatten(frame))
+
+    def remove_expired(self) -> None:
+        """Take expired frames off the shelf; also those that an earlier try was killed over."""
+        for content in self._shelf.sizes():
+            with self._shelf.writing():
+                if self._database.rows("SELECT 1 FROM expired WHERE frame = ?", [content]):
+                    self._shelf.remove(content)
+        with self._lock:
+            self._recent.clear()
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each frame on the shelf."""
+        return self._shelf.sizes()
 
     def close(self) -> None:
         """Put down what is held, and let go of the shelf."""
@@ -117,14 +152,38 @@ class KeptFrames:
         """The bytes of a small frame; None for a large one, which is kept when this returns."""
         flat, layout = flatten(frame)
         packed = pack(flat, layout)
-        if packed is None and not self._is_copied(ref):
-            self._shelf.put(ref.id, flat, layout)
-            with self._database.transaction() as database:
-                _insert(database, ref, None)
+        if packed is None:
+            with self._lock:
+                self._unnamed[ref.id] = (ref, frame.copy(deep=False))
+            if not self._is_copied(ref):
+                self._shelve(ref, flat, layout)
         return packed
 
+    def _shelve(self, ref: FrameRef, flat: pd.DataFrame, layout: Mapping[str, Any]) -> None:
+        """Put a frame on the shelf, and know of it, before anybody can take it for one that has expired."""
+        with self._shelf.writing():
+            self._shelf.put(ref.id, flat, layout)
+            with self._database.transaction() as database:
+                _insert(database, replace(ref, origin=None), None)
+
     def _is_copied(self, ref: FrameRef) -> bool:
-        return bool(self._database.rows("SELECT 1 FROM frames WHERE id = ? AND origin IS NULL", [ref.id]))
+        return bool(
+            self._database.rows(
+                "SELECT 1 FROM frames WHERE id = ? AND origin IS NULL AND id NOT IN (SELECT frame FROM expired)",
+                [ref.id],
+            )
+        )
+
+    def _expired(self, content: str, at: int) -> Problem:
+        day = pd.Timestamp(at, unit="ns").date()
+        made = self._database.rows(
+            "SELECT pipeline, session FROM outputs JOIN runs ON id = run WHERE frame = ? ORDER BY started LIMIT 1",
+            [content],
+        )
+        how = f"`hedgerow run {made[0]['pipeline']} --session {made[0]['session']}` computes it again." if made else ""
+        return Problem(
+            f"Frame {content[:12]} expired on {day}: the journal lets go of what can be computed again.", how
+        )
 
     def _read_by_reference(self, content: str, origin: Mapping[str, Any]) -> pd.DataFrame:
         where = f"{origin['library']}/{origin['symbol']} version {origin['version']} in `{origin['store']}`"
@@ -141,11 +200,18 @@ def _key(ref: FrameRef) -> tuple[str, bool]:
     return ref.id, ref.origin is not None
 
 
+def _is_expired(database: sqlite3.Connection, content: str) -> bool:
+    return database.execute("SELECT 1 FROM expired WHERE frame = ?", (content,)).fetchone() is not None
+
+
 def _insert(database: sqlite3.Connection, ref: FrameRef, packed: bytes | None) -> None:
+    origin = None if ref.origin is None else json.dumps(ref.origin, default=str)
+    if database.execute("DELETE FROM expired WHERE frame = ?", (ref.id,)).rowcount:
+        database.execute("UPDATE frames SET origin = ? WHERE id = ?", (origin, ref.id))
     database.execute(
         "INSERT INTO frames VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET origin = NULL"
         " WHERE excluded.origin IS NULL",
-        (ref.id, ref.rows, None if ref.origin is None else json.dumps(ref.origin, default=str)),
+        (ref.id, ref.rows, origin),
     )
     if packed is not None:
         database.execute("INSERT OR IGNORE INTO contents VALUES (?, ?)", (ref.id, packed))

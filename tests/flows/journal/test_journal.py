@@ -333,7 +333,7 @@ def test_a_journal_of_another_format_is_left_alone(tmp_path: Path, journal: Jour
     database = sqlite3.connect(tmp_path / "journal" / "journal.db")
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(Problem, match="has format 99, and this version knows format 2"):
+    with pytest.raises(Problem, match="has format 99, and this version knows format 3"):
         journal.runs()
 
 

@@ -61,7 +61,9 @@ def test_a_journal_of_before_is_taken_over(tmp_path: Path) -> None:
         with journal._database.transaction() as database:
             database.execute("INSERT INTO frames VALUES (?, 2, NULL)", [content_id(frame)])
     with sqlite3.connect(tmp_path / "journal" / "journal.db") as database:
-        database.executescript("DROP TABLE contents; PRAGMA user_version = 1;")
+        database.executescript(
+            "DROP TABLE contents; DROP TABLE expired; DROP INDEX outputs_by_frame; PRAGMA user_version = 1;"
+        )
     with Journal(tmp_path) as journal:
         other = journal.put_frame(frame.head(1), "")
         assert_frame_equal(journal.frame(content_id(frame)), frame)
