@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from flows.check import (
     modes,
     names,
     parameters,
+    schedule,
     wiring,
 )
 from flows.check.building import build
@@ -43,7 +45,13 @@ class Checked:
         return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error")
 
 
-def check_file(path: Path | str, catalog: Catalog, desk: Desk | None, pipelines: Path | None = None) -> Checked:
+def check_file(
+    path: Path | str,
+    catalog: Catalog,
+    desk: Desk | None,
+    pipelines: Path | None = None,
+    beside: Collection[str] | None = None,
+) -> Checked:
     """Check a pipeline file.
 
     Parameters
@@ -56,6 +64,8 @@ def check_file(path: Path | str, catalog: Catalog, desk: Desk | None, pipelines:
         The desk whose connections it may use; None leaves connections unchecked, with a note.
     pipelines
         The folder of the pipelines that it may inline; its own where None.
+    beside
+        The names of the project's pipelines, one of which it may run after; None leaves that unchecked.
 
     Returns
     -------
@@ -63,7 +73,7 @@ def check_file(path: Path | str, catalog: Catalog, desk: Desk | None, pipelines:
         All its diagnostics, sorted, and the plan if none is an error. Nothing is raised for what is in the file.
     """
     path = Path(path)
-    return _check(path, catalog, desk, pipelines or path.parent, {path.stem: None})
+    return _check(path, catalog, desk, pipelines or path.parent, {path.stem: None}, beside)
 
 
 def render(checked: Checked, color: bool = False) -> str:
@@ -71,7 +81,14 @@ def render(checked: Checked, color: bool = False) -> str:
     return rendered(checked.diagnostics, checked.document.text, color)
 
 
-def _check(path: Path, catalog: Catalog, desk: Desk | None, folder: Path, known: dict[str, Checked | None]) -> Checked:
+def _check(
+    path: Path,
+    catalog: Catalog,
+    desk: Desk | None,
+    folder: Path,
+    known: dict[str, Checked | None],
+    beside: Collection[str] | None,
+) -> Checked:
     """Check a file, and those that it inlines: `known` has those checked already, None for those under way."""
     document = read(path)
     if not document.readable:
@@ -91,7 +108,7 @@ def _check(path: Path, catalog: Catalog, desk: Desk | None, folder: Path, known:
     def inline(name: str) -> Plan | None:
         if name not in known:
             known[name] = None
-            known[name] = _check(folder / f"{name}.yaml", catalog, desk, folder, known)
+            known[name] = _check(folder / f"{name}.yaml", catalog, desk, folder, known, beside)
         inner = known[name]
         return inner.plan if inner else None
 
@@ -106,6 +123,7 @@ def _check(path: Path, catalog: Catalog, desk: Desk | None, folder: Path, known:
     items.check(subject)
     connections.check(subject)
     parameters.check(subject)
+    schedule.check(subject, path.stem, beside)
     found = ordered([*diagnostics, *subject.diagnostics])
     whole = not any(diagnostic.severity == "error" for diagnostic in found)
     return Checked(path, document, found, build(subject, path) if whole else None)

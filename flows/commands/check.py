@@ -31,8 +31,9 @@ def check_files(names: list[str], profile: str | None) -> int:
         broken += 1
         desk = None
     tasks = catalog()
+    beside = [path.stem for path in pipeline_paths(root)]
     for path in paths:
-        checked = check_file(_short(path), tasks, desk, root / "pipelines")
+        checked = check_file(_short(path), tasks, desk, root / "pipelines", beside)
         if text := render(checked, color=_color()):
             click.echo(text)
         broken += checked.plan is None

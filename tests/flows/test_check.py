@@ -527,6 +527,23 @@ def test_a_stream_s_keys_are_modelled_and_its_frames_checked(plan, check):
     assert codes(check(text.replace("rows: 1000", "rows: 0"))) == ["bad-value"]
 
 
+def test_what_a_pipeline_runs_after_must_be_there_and_not_wait_for_it(tasks, tmp_path):
+    after = "schedule: {{after: {}}}\nsteps: {{positions: {{task: read_positions}}}}\n"
+    earlier = {"open": "close", "close": "report", "report": "open", "late": "report", "lost": "reprot"}
+    for name, other in earlier.items():
+        (tmp_path / f"{name}.yaml").write_text(after.format(other))
+
+    def told(name, beside):
+        found = check_file(tmp_path / f"{name}.yaml", tasks, load_desk(ERRORS), tmp_path, beside)
+        return [(one.code, one.message, one.hint) for one in found.diagnostics]
+
+    assert told("lost", list(earlier)) == [("unknown-pipeline", "no pipeline `reprot`", "did you mean `report`?")]
+    (circle,) = told("close", list(earlier))
+    assert circle[:2] == ("cycle", "pipelines wait for each other: `close` → `open` → `report` → `close`")
+    assert told("late", list(earlier)) == []
+    assert told("lost", None) == []
+
+
 def test_without_a_desk_connections_are_left_alone_and_the_check_says_so():
     result = check_file(ROOT / "pipelines" / "beta_hedge.yaml", catalog(), None)
     assert [(one.code, one.severity) for one in result.diagnostics] == [("no-desk", "note")]
