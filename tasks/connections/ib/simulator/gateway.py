@@ -57,6 +57,8 @@ class SimulatedGateway:
         Orders and what is about them are refused.
     pacing
         Requests are limited as the broker limits them.
+    lines
+        Market-data lines of the login, shared by its clients.
     cash
         What each account starts with, US dollars.
     """
@@ -73,6 +75,7 @@ class SimulatedGateway:
         faults: Faults | None = None,
         read_only: bool = False,
         pacing: bool = False,
+        lines: int = 100,
         cash: float = CASH,
     ) -> None:
         self.book = demo_book() if book is None else list(book)
@@ -82,6 +85,7 @@ class SimulatedGateway:
         self.clock = SimulatedClock(self._start_of_time(now), speed, self.market.span)
         self.read_only = read_only
         self.pacing = pacing
+        self.lines = lines
         self.history_pace = HistoryPace()
         self.written_history = Recent(1024)
         self.script = Script()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.connections.ib.simulator import accounts, chains, contracts, history, options, quotes, reference
+from tasks.connections.ib.simulator import accounts, chains, contracts, history, news, options, quotes, reference
 from tasks.connections.ib.simulator.session import Handler
 from tasks.connections.ib.simulator.trading import requests
 
@@ -11,6 +11,7 @@ HANDLERS: dict[int, Handler] = {
     **chains.HANDLERS,
     **contracts.HANDLERS,
     **history.HANDLERS,
+    **news.HANDLERS,
     **options.HANDLERS,
     **quotes.HANDLERS,
     **reference.HANDLERS,

@@ -75,12 +75,11 @@ def historical_data(session: Session, fields: Fields) -> None:
     if refusal is not None:
         session.error(number, *refusal)
         return
-    over = period(session.gateway.market, request.duration, request.until)
-    bars = _bars(session, request, over)
-    if not len(bars):
+    answer = _answer(session, number, request)
+    if answer is None:
         session.error(number, 162, _no_data(request))
         return
-    session.outlet.put(_answer(session, number, request, over, bars))
+    session.outlet.put(answer)
     if follows:
         session.stream(KEPT, number, _follow(session, number, request))
 
@@ -209,19 +208,33 @@ def _bars(session: Session, request: Request, over: Period) -> Bars:
     return shown_as(bars, request.instrument, request.shown)
 
 
-def _answer(session: Session, number: int, request: Request, over: Period, bars: Bars) -> bytes:
-    """Message 17; its rows are kept, since reading and writing numbers takes longest."""
+def _answer(session: Session, number: int, request: Request) -> bytes | None:
+    """Message 17; its rows are kept, since working them out and writing them takes longest. None: there are none."""
     gateway = session.gateway
+    over = period(gateway.market, request.duration, request.until)
     with_zone = session.version >= ZONES_SINCE
-    shape = (request.instrument.con_id, request.size, request.shown, request.date_format, over, with_zone)
+    shape = (
+        request.instrument.con_id,
+        request.size,
+        request.shown,
+        request.date_format,
+        over,
+        request.end // SECOND,
+        with_zone,
+    )
     rows = gateway.written_history.get(shape)
     if rows is None:
-        rows = body(*_rows(session, request, bars))
+        bars = _bars(session, request, over)
+        if not len(bars):
+            return None
+        rows = body(_written(int(bars.start[0])), _written(request.end), len(bars))
+        rows += "".join([f"{value}\0" for value in _rows(session, request, bars)]).encode()
         gateway.written_history.put(shape, rows)
-    first, last = (
-        instant(at).tz_convert(ZONE).strftime("%Y%m%d  %H:%M:%S") for at in (int(bars.start[0]), request.end)
-    )
-    return frame(body(17, number, first, last, len(bars)) + rows)
+    return frame(body(17, number) + rows)
+
+
+def _written(moment: int) -> str:
+    return instant(moment).tz_convert(ZONE).strftime("%Y%m%d  %H:%M:%S")
 
 
 def _rows(session: Session, request: Request, bars: Bars) -> list[object]:

@@ -12,8 +12,8 @@ from tasks.connections.ib.simulator.wire import Fields
 CUSTOM = 53
 """Type of the tick that answers a calculation."""
 
-BY_RETURNS = 0
-"""Attribute of a computation: greeks by relative price changes."""
+BY_PRICES = 1
+"""Attribute of a computation: they follow from prices, not from returns."""
 
 NOT_COMPUTED = (-1.0, -2.0, -1.0, -1.0, -2.0, -2.0, -2.0, -1.0)
 """The broker's marks, field by field."""
@@ -79,7 +79,7 @@ def _calculate(session: Session, fields: Fields, given: str) -> None:
     else:
         price = option_price(option.right, underlying, option.strike, years, value)
         values = _values(option, value, price, underlying, years)
-    session.send(21, request, CUSTOM, BY_RETURNS, *values)
+    session.send(21, request, CUSTOM, BY_PRICES, *values)
 
 
 def _values(option: Instrument, volatility: float, price: float, underlying: float, years: float) -> Values:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from tasks.connections.ib.simulator.contracts import find_one, read_query
-from tasks.connections.ib.simulator.instruments import Instrument
+from tasks.connections.ib.simulator import news
+from tasks.connections.ib.simulator.contracts import BAG, find_one, read_legs, read_query
+from tasks.connections.ib.simulator.faces import Face, Message, Messages, messages
+from tasks.connections.ib.simulator.generic import GenericError, read_generic
+from tasks.connections.ib.simulator.permissions import (
+    DELAYED,
+    DELAYED_FROZEN,
+    FROZEN,
+    LIVE,
+    QUOTES,
+    has_line,
+    permitted,
+)
+from tasks.connections.ib.simulator.reference import BBO_EXCHANGE
 from tasks.connections.ib.simulator.session import Handler, Session
+from tasks.connections.ib.simulator.sessions import SECOND
 from tasks.connections.ib.simulator.wire import Fields, MalformedError
 
-NOT_SUBSCRIBED = "Requested market data is not subscribed."
-PARTLY = "Part of requested market data is not subscribed. Subscription-independent ticks are still active."
 NO_GENERIC = "Error validating request.-'bP' : cause - Snapshot market data is not applicable to generic ticks"
+NO_REGULATORY = "Error validating request.-'bP' : cause - The simulated gateway has no regulatory snapshots"
+PRICE, PRICED = 1, 5
+"""The kind of message that has a price and a size, and how many of its fields come before the size."""
+
 BETWEEN_UPDATES = 0.25
-SIZE = 100
-LINE = "market data"
-
-LIVE, FROZEN, DELAYED, DELAYED_FROZEN = 1, 2, 3, 4
-BID, ASK, LAST, CLOSE = 1, 2, 4, 9
-LAST_TIME, HALTED = 45, 49
-DELAYED_TYPE = {BID: 66, ASK: 67, LAST: 68, CLOSE: 75, LAST_TIME: 88}
-SIZE_TYPE = {BID: 0, ASK: 3, LAST: 5}
-DELAYED_SIZE_TYPE = {BID: 69, ASK: 70, LAST: 71}
-
-Tick = tuple[object, ...]
+"""Seconds between two looks at a subscribed quote, as at the broker; a stream tells what has changed since."""
 
 
 def market_data_type(session: Session, fields: Fields) -> None:
@@ -41,32 +44,38 @@ def market_data(session: Session, fields: Fields) -> None:
     fields.version(11)
     request = fields.whole("request")
     query = read_query(fields)
-    if query.security_type == "BAG":
-        raise MalformedError("combinations are not quoted by the simulated gateway")
+    if query.security_type == BAG:
+        read_legs(fields)
     if fields.flag("delta neutral"):
         raise MalformedError("delta-neutral contracts are not quoted by the simulated gateway")
-    generic, snapshot = fields.text("generic ticks"), fields.flag("snapshot")
-    fields.flag("regulatory snapshot")
+    wanted, snapshot = fields.text("generic ticks"), fields.flag("snapshot")
+    regulatory = fields.flag("regulatory snapshot")
     fields.text("options")
     fields.end()
+    if query.security_type == BAG:
+        raise MalformedError("combinations are not quoted by the simulated gateway")
+    if (snapshot and wanted) or regulatory:
+        session.error(request, 321, NO_REGULATORY if regulatory else NO_GENERIC)
+        return
     instrument = find_one(session, request, query)
     if instrument is None:
         return
-    if snapshot and generic:
-        session.error(request, 321, NO_GENERIC)
+    try:
+        generic = read_generic(wanted)
+    except GenericError as error:
+        session.error(request, 321, str(error))
         return
-    served = _permitted(session, request, instrument)
-    if served is None:
+    served = permitted(session, request, instrument)
+    if served is None or (not snapshot and not has_line(session, request, QUOTES)):
         return
     session.send(58, 1, request, served)
-    session.send(81, request, instrument.minimum_tick, "9c0001", 3)
-    ticks = dict(_ticks(session, request, instrument, served))
-    for tick in ticks.values():
-        session.send(*tick)
+    session.send(81, request, instrument.minimum_tick, BBO_EXCHANGE, 3)
+    face = Face(request, instrument, served in (DELAYED, DELAYED_FROZEN), generic)
+    shown = _tell(session, face, {})
     if snapshot:
         session.send(57, 1, request)
     else:
-        session.stream(LINE, request, _follow(session, request, instrument, served, ticks))
+        session.stream(QUOTES, request, _follow(session, face, shown))
 
 
 def cancel_market_data(session: Session, fields: Fields) -> None:
@@ -74,68 +83,41 @@ def cancel_market_data(session: Session, fields: Fields) -> None:
     fields.version(2)
     request = fields.whole("request")
     fields.end()
-    if not session.cancel(LINE, request):
+    if not session.cancel(QUOTES, request):
         session.error(request, 300, f"Can't find EId with tickerId:{request}")
 
 
-def _permitted(session: Session, request: int, instrument: Instrument) -> int | None:
-    """Whose market the client gets to see; None where it is refused, and has been told."""
-    market = session.gateway.market
-    now = session.gateway.clock.nanoseconds()
-    if not market.covers(now):
-        ended = f"The simulated market's data ended with the session of {market.sessions[-1]}."
-        session.error(request, 354, f"{NOT_SUBSCRIBED} {ended}")
-        return None
-    accepts_delayed = session.market_data_type in (DELAYED, DELAYED_FROZEN)
-    accepts_frozen = session.market_data_type in (FROZEN, DELAYED_FROZEN) and not market.moment(now).is_open
-    if instrument.permission == "none" or (instrument.permission == "delayed" and not accepts_delayed):
-        hint = "Delayed market data is available." if instrument.permission == "delayed" else ""
-        session.error(request, 354, f"{NOT_SUBSCRIBED}{hint}")
-        return None
-    if instrument.permission == "delayed":
-        session.error(request, 10167, f"{NOT_SUBSCRIBED} Displaying delayed market data.")
-        return DELAYED_FROZEN if accepts_frozen else DELAYED
-    if instrument.permission == "partial":
-        session.error(request, 10090, PARTLY)
-    return FROZEN if accepts_frozen else LIVE
+def _tell(session: Session, face: Face, shown: Messages) -> Messages:
+    """Send what differs from what was shown; what is shown from now on."""
+    gateway = session.gateway
+    if "market" in gateway.faults.closed_farms:
+        return shown
+    current = messages(gateway.market, face, gateway.clock.nanoseconds())
+    for kind, message in current.items():
+        if _news_of(message) != _news_of(shown.get(kind)):
+            session.send(*message)
+    return current
 
 
-def _ticks(session: Session, request: int, instrument: Instrument, served: int) -> Iterator[tuple[int, Tick]]:
-    """The messages of a quote by tick type."""
-    quote = session.gateway.market.quote(instrument, session.gateway.clock.nanoseconds())
-    is_delayed = served in (DELAYED, DELAYED_FROZEN)
-    prices = {BID: quote.bid, ASK: quote.ask, LAST: quote.last, CLOSE: quote.close}
-    if instrument.permission == "partial":
-        prices = {CLOSE: quote.close}
-    if quote.is_halted:
-        prices |= {BID: -1.0, ASK: -1.0}  # the broker's word for "nobody quotes this side"
-    for kind, price in prices.items():
-        if price is None:
-            continue
-        shown = DELAYED_TYPE[kind] if is_delayed else kind
-        has_size = kind in SIZE_TYPE and price > 0
-        yield shown, (1, 6, request, shown, price, SIZE if has_size else 0, 0)
-        if has_size:
-            shown = (DELAYED_SIZE_TYPE if is_delayed else SIZE_TYPE)[kind]
-            yield shown, (2, 6, request, shown, SIZE)
-    if prices.get(LAST) is not None:
-        shown = DELAYED_TYPE[LAST_TIME] if is_delayed else LAST_TIME
-        yield shown, (46, 6, request, shown, quote.last_time)
-    if quote.is_halted:
-        yield HALTED, (45, 6, request, HALTED, 1)
+def _news_of(message: Message | None) -> Message | None:
+    """What makes a message worth sending: a size that changes under the same price has a message of its own."""
+    return message[:PRICED] if message and message[0] == PRICE else message
 
 
-async def _follow(session: Session, request: int, instrument: Instrument, served: int, shown: dict[int, Tick]) -> None:
-    """Send what has changed, until cancelled."""
+async def _follow(session: Session, face: Face, shown: Messages) -> None:
+    """Send what has changed, until cancelled; to a client that is behind, nothing."""
+    gateway = session.gateway
+    told = gateway.clock.nanoseconds()
     while True:
-        await session.gateway.pass_time(BETWEEN_UPDATES)
-        if not session.gateway.market.covers(session.gateway.clock.nanoseconds()):
+        await gateway.pass_time(BETWEEN_UPDATES)
+        now = gateway.clock.nanoseconds()
+        if session.outlet.is_full or not gateway.market.covers(now):
             continue
-        for kind, tick in _ticks(session, request, instrument, served):
-            if shown.get(kind) != tick:
-                shown[kind] = tick
-                session.send(*tick)
-        await session.flush()
+        shown = _tell(session, face, shown)
+        if "292" in face.generic:
+            for item in news.between(gateway.market, face.instrument, told // SECOND, now // SECOND):
+                session.send(84, face.request, item.moment * 1000, item.provider, item.article, item.headline, "")
+        told = now
 
 
 HANDLERS: dict[int, Handler] = {59: market_data_type, 1: market_data, 2: cancel_market_data}

@@ -44,6 +44,7 @@ class Session:
         self.version = 0
         self.client_id: int | None = None
         self.market_data_type = 1
+        self.wants_bulletins = False
         self.outlet = Outlet(writer, gateway.faults)
         self._handlers = handlers
         self._reader = reader

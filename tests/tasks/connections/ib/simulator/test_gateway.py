@@ -199,7 +199,7 @@ def test_delayed_frozen_and_refused_market_data(start_gateway: Callable[..., Sim
     answers = ask(late.con_id)
     assert answers[0][3] == "10167"
     assert answers[1][3] == "3"
-    assert [a[3] for a in answers if a[0] == "1"] == ["66", "67", "68", "75"]
+    assert [a[3] for a in answers if a[0] == "1"] == ["66", "67", "68", "75", "76", "72", "73"]
     assert ask(closed.con_id)[0][3] == "354"
     speaker.send(59, 1, 2)
     assert ask(SPY.con_id)[0][:4] == ["58", "1", "7", "2"]
