@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tasks.connections.ib.addressee import ROUTES, request_number
@@ -59,6 +59,8 @@ class Bridge:
         How fast messages may go out.
     table
         Where the ticks of `Latest` subscriptions go.
+    numbers
+        Of requests; those of the connection before go on.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Bridge:
         routes: Routes | None = None,
         bucket: TokenBucket | None = None,
         table: LatestTable | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self.host, self.port, self.client_id = host, port, client_id
         self.accounts: list[str] = []
@@ -90,7 +93,7 @@ class Bridge:
         self._hot: HotPath | None = None
         self._client: Any = None
         self._bucket = bucket or TokenBucket()
-        self._numbers = itertools.count(FIRST_ID)
+        self._numbers = numbers or itertools.count(FIRST_ID)
         self._asking: dict[str, threading.Lock] = {}
         self._time: int | None = None
         self._time_told = threading.Event()

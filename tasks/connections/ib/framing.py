@@ -101,10 +101,12 @@ class Transport:
             self._witness.watch = None
 
     def disconnect(self) -> None:
-        """Close the socket; a thread that reads from it wakes up."""
-        with self._sending:
-            stream, self.socket = self.socket, None
+        """Close the socket; a thread that reads from it wakes up, and one that waits for room to write."""
+        stream = self.socket
         if stream is not None:
             with contextlib.suppress(OSError):  # the other side may have closed it already
-                stream.shutdown(socket.SHUT_RDWR)
+                stream.shutdown(socket.SHUT_RDWR)  # before the lock, which a writer may hold for ever
+        with self._sending:
+            self.socket = None
+        if stream is not None:
             stream.close()

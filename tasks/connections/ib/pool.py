@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tasks.connections.ib.latest import Latest, LatestTable
 from tasks.connections.ib.orders.book import OrderBook
 from tasks.connections.ib.pacing import Slots, TokenBucket
 from tasks.connections.ib.recipients import Routes
+from tasks.connections.ib.requests import FIRST_ID
 from tasks.connections.ib.subscriptions import Send, Subscription
 from tasks.connections.ib.watchers import Watchers
 
@@ -59,6 +61,7 @@ class Shared:
         self._client_id: ClientId | None = None
         self._bridge: Bridge | None = None
         self._bucket = TokenBucket() if paced else TokenBucket(rate=math.inf, burst=1)
+        self._numbers = itertools.count(FIRST_ID)
         self._connecting = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
         self._listing = threading.Lock()
