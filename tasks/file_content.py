@@ -98,9 +98,11 @@ def csv_table(
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
+    is_spaced = any(space in text for space in (" ", "\t", "\u00a0"))
     try:
         for row in reader:
-            if reader.line_num > skip and any(cells := [cell.strip() for cell in row]):
+            cells = [cell.strip() for cell in row] if is_spaced else row
+            if reader.line_num > skip and any(cells):
                 rows.append(cells)
                 lines.append(reader.line_num)
     except csv.Error as error:
