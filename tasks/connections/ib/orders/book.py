@@ -14,6 +14,7 @@ from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.messages import BrokerMessage
 from tasks.connections.ib.orders.fills import Fill, Fills, total
 from tasks.connections.ib.orders.states import FINAL, GONE, follows
+from tasks.connections.ib.orders.values import Order
 from tasks.connections.ib.rows.orders import Commission, CompletedOrder, Execution, OpenOrder, OrderStatus
 from tasks.connections.problems import ConnectionProblem, Problem
 from tasks.connections.scope import current
@@ -70,6 +71,11 @@ class BookOrder:
         return self.status in FINAL or self.status == GONE
 
     @property
+    def is_told(self) -> bool:
+        """Whether the broker has said anything of it."""
+        return self.status != "" or self.filled > 0
+
+    @property
     def remaining(self) -> float:
         """What is still to be filled; 0 for one that is over, NaN where its quantity isn't known."""
         return 0.0 if self.is_over else self.quantity - self.filled
@@ -120,7 +126,24 @@ class OrderBook:
     def by_reference(self, reference: str) -> BookOrder | None:
         """The one that carries this reference; None where none does."""
         with self._changed:
-            return next((order for order in self._orders.values() if order.reference == reference), None)
+            found = (order for order in self._orders.values() if order.reference == reference and order.is_told)
+            return next(found, None)
+
+    def expect(self, client_id: int, order_id: int, order: Order) -> None:
+        """An order is about to be sent: of some the broker tells nothing but their executions."""
+        with self._changed:
+            key = _key(client_id, order_id, 0)
+            if key not in self._orders:
+                self._orders[key] = replace(
+                    self._known(client_id, order_id, 0),
+                    reference=order.reference,
+                    account=order.account,
+                    contract=order.contract,
+                    action=order.action,
+                    quantity=order.quantity,
+                    order_type=order.order_type,
+                    time_in_force=order.time_in_force,
+                )
 
     def messages(self, client_id: int, order_id: int) -> list[BrokerMessage]:
         """What the broker has said of it with a code, oldest first."""

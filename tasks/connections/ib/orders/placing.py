@@ -203,6 +203,7 @@ class Placing:
 
         desk, order = self._desk, intent.order
         line.book.follow(line.bridge)
+        line.book.expect(intent.client_id, intent.order_id, order)
         seen = len(line.book.messages(intent.client_id, intent.order_id))
         parent = desk.ledger.find(order.parent) if order.parent else None
         parent_id = 0 if parent is None else parent.order_id
@@ -250,7 +251,7 @@ class Placing:
                 found = self._look_for(intent, line) or found
             except Problem as problem:
                 raise Unknown(f"{intent.order} was sent, and nothing is known of it: {problem.reason}") from problem
-        if found is not None and found.status:
+        if found is not None and found.is_told:
             return self._record(intent, found)
         if said and not (is_again and said[0][0] == DUPLICATE):
             self._desk.ledger.refused(intent.reference, said[0][1])
