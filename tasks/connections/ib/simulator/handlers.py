@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tasks.connections.ib.simulator import accounts, chains, contracts, history, news, options, quotes, reference
+from tasks.connections.ib.simulator import (
+    accounts,
+    chains,
+    contracts,
+    history,
+    news,
+    options,
+    quotes,
+    realtime,
+    reference,
+    ticks,
+)
 from tasks.connections.ib.simulator.session import Handler
 from tasks.connections.ib.simulator.trading import requests
 
@@ -14,6 +25,8 @@ HANDLERS: dict[int, Handler] = {
     **news.HANDLERS,
     **options.HANDLERS,
     **quotes.HANDLERS,
+    **realtime.HANDLERS,
     **reference.HANDLERS,
+    **ticks.HANDLERS,
     **requests.HANDLERS,
 }

@@ -114,7 +114,7 @@ class Market:
         last = round(last * instrument.quote_scale, 6)
         half = half_spread(instrument, last)
         bid, ask = round(last - half, 6), round(last + half, 6)
-        sizes = [self._shown(instrument, moment, draw) for draw in (BID_SIZE, ASK_SIZE)]
+        sizes = self.shown(instrument, seconds)
         is_bid, is_ask = bid > 0 and not instrument.is_halted, not instrument.is_halted
         return MarketQuote(
             bid if is_bid else None,
@@ -175,6 +175,12 @@ class Market:
         """Traded so far in the session that has opened last, the trade of this second included."""
         return int(self.so_far(con_id, now // SECOND * SECOND + 1).volume[0])
 
+    def shown(self, instrument: Instrument, second: int) -> tuple[int, int]:
+        """Sizes at the bid and the ask: 100 to 2,000 shares or 1 to 50 option contracts, anew each second."""
+        unit, most = (1, 50) if instrument.security_type == "OPT" else (100, 20)
+        bid, ask = (whole(self.seed, instrument.con_id, second, draw, most) for draw in (BID_SIZE, ASK_SIZE))
+        return unit * (1 + bid), unit * (1 + ask)
+
     def begun(self, con_id: int, session: int, until: int) -> Bars:
         """The trades of the minute that isn't over then."""
         opened = int(self.hours.opens[session])
@@ -200,13 +206,6 @@ class Market:
         years = (expiry(option.expiry) - started) / YEAR
         price = option_price(option.right, underlying, option.strike, years, option.volatility)
         return round(round(price / option.minimum_tick) * option.minimum_tick, 6)
-
-    def _shown(self, instrument: Instrument, moment: Moment, draw: int) -> int:
-        """100 to 2,000 shares or 1 to 50 option contracts, anew each second."""
-        second = moment.last_trade // SECOND
-        if instrument.security_type == "OPT":
-            return 1 + whole(self.seed, instrument.con_id, second, draw, 50)
-        return 100 * (1 + whole(self.seed, instrument.con_id, second, draw, 20))
 
     def _last_size(self, instrument: Instrument, moment: Moment) -> int:
         minute, second = self._place(moment)

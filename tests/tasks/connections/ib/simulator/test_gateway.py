@@ -102,8 +102,8 @@ def test_what_is_left_over_or_missing_is_refused(speak: Callable[..., Speaker]) 
 
 def test_what_is_not_served_is_said_to_be_so(speak: Callable[..., Speaker]) -> None:
     speaker = speak().start()
-    speaker.send(97, 7, *AAPL, "Last", 0, 1)
-    assert speaker.read()[3:] == ["505", "Fatal Error: Unknown message id. The simulated gateway doesn't serve 97."]
+    speaker.send(10, 5, 7, *AAPL, 5, 0, "")
+    assert speaker.read()[3:] == ["505", "Fatal Error: Unknown message id. The simulated gateway doesn't serve 10."]
 
 
 def test_days_are_trading_days(speak: Callable[..., Speaker]) -> None:
