@@ -62,7 +62,7 @@ def _floats(given: list[Any], bad: BadCells) -> tuple[pd.Series[Any], BadCells]:
     values = np.array([np.nan if value is None else float(value) for value in given], dtype=np.float64)
     for place in np.flatnonzero(np.isinf(values)).tolist():
         bad[place] = f"`{given[place]}` is no number"
-    for place in np.flatnonzero(np.isfinite(values) & (np.abs(values) > 2**53)).tolist():
+    for place in np.flatnonzero(np.isfinite(values) & (np.abs(values) >= 2**53)).tolist():
         if isinstance(given[place], int) and int(values[place]) != given[place]:
             bad[place] = f"`{given[place]}` has no exact double"
     return pd.Series(values), bad

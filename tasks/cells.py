@@ -120,23 +120,30 @@ def _plain_numbers(cells: Sequence[str], dtype: str, notation: Notation) -> np.n
 
 
 def _whole(cell: str, notation: Notation) -> int:
-    value = _number(cell, notation)
-    exact = int(value) if value.is_integer() and abs(value) < 2**53 else None
-    if exact is None:
-        plain = notation.plain(cell)
-        if not re.fullmatch(r"[+-]?[0-9]+", plain) or not -(2**63) <= int(plain) < 2**63:
-            raise ValueError(f"expected a whole number, got `{cell}`")
+    _require_number(cell, notation, "a whole number")
+    plain = notation.plain(cell)
+    if re.fullmatch(r"[+-]?[0-9]+", plain):
         exact = int(plain)
+    elif (value := float(plain)).is_integer() and abs(value) < 2**53:
+        exact = int(value)
+    else:
+        raise ValueError(f"expected a whole number, got `{cell}`")
+    if not -(2**63) <= exact < 2**63:
+        raise ValueError(f"`{_short(cell)}` is too large for a whole number")
     return exact
 
 
 def _number(cell: str, notation: Notation) -> float:
-    if notation.number.fullmatch(cell) is None:
-        raise ValueError(f"expected a number, got `{_short(cell)}`{_hint(cell, notation)}")
+    _require_number(cell, notation, "a number")
     value = float(notation.plain(cell))
     if not np.isfinite(value):
         raise ValueError(f"`{_short(cell)}` is too large for a number")
     return value
+
+
+def _require_number(cell: str, notation: Notation, what: str) -> None:
+    if notation.number.fullmatch(cell) is None:
+        raise ValueError(f"expected {what}, got `{_short(cell)}`{_hint(cell, notation)}")
 
 
 def _truth(cell: str, notation: Notation) -> bool:

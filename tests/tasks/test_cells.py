@@ -99,9 +99,14 @@ def test_a_whole_number_is_exact(cell, value):
     assert one(cell, "int64", Notation(thousands=",")) == value
 
 
-@pytest.mark.parametrize("cell", ["1.5", "9223372036854775808", "1e30"])
-def test_what_is_not_whole_or_too_large_is_refused(cell):
+@pytest.mark.parametrize("cell", ["1.5", "1e30", "26x"])
+def test_what_is_not_whole_is_refused(cell):
     assert one(cell, "int64") == f"expected a whole number, got `{cell}`"
+
+
+def test_a_whole_number_of_more_than_64_bits_is_refused():
+    assert one("-9223372036854775808", "int64") == -(2**63)
+    assert one("9223372036854775808", "int64") == "`9223372036854775808` is too large for a whole number"
 
 
 @pytest.mark.parametrize(("cell", "value"), [("TRUE", True), ("no", False), ("1", True)])
