@@ -127,7 +127,7 @@ def test_executions_can_be_asked_for(run: Any) -> None:
             await until(ib, trade.isDone)
         everything = await ib.reqExecutionsAsync()
         assert [fill.contract.symbol for fill in everything] == ["AAPL", "MSFT"]
-        assert all(fill.commissionReport.commission == 1.0 for fill in everything)
+        assert all(fill.commissionReport.commission == 1.0 for fill in ib.fills())
         (only,) = await ib.reqExecutionsAsync(ExecutionFilter(acctCode=TWO, symbol="MSFT", side="SELL"))
         assert only.execution.acctNumber == TWO
         assert await ib.reqExecutionsAsync(ExecutionFilter(symbol="KO")) == []
