@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -44,10 +45,20 @@ class FrameBuffer:
 
 
 class Transport:
-    """Stands in for the client's own connection object, which may send half a message and lose the other."""
+    """Stands in for the client's own connection object, which may send half a message and lose the other.
 
-    def __init__(self, stream: socket.socket) -> None:
+    Parameters
+    ----------
+    stream
+        A connected socket that blocks.
+    patience
+        Seconds that the other side may take no byte of a message, before the connection is closed.
+    """
+
+    def __init__(self, stream: socket.socket, patience: float = 30.0) -> None:
         self.socket: socket.socket | None = stream
+        self._patience = patience
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _interval(patience))
         self._sending = threading.Lock()
         self._witness = threading.local()
 
@@ -70,8 +81,14 @@ class Transport:
             watch = getattr(self._witness, "watch", None)
             if watch is not None:
                 watch(frame)
-            self.socket.sendall(frame)
-        return len(frame)
+            try:
+                self.socket.sendall(frame)
+            except BlockingIOError:
+                reason = f"nothing of what is sent has been read for {self._patience:g} s"
+            else:
+                return len(frame)
+        self.disconnect()  # half of it may have gone: what followed could not be read
+        raise OSError(reason)
 
     @contextlib.contextmanager
     def permitted(self, check: Callable[[], None]) -> Iterator[None]:
@@ -110,3 +127,10 @@ class Transport:
             self.socket = None
         if stream is not None:
             stream.close()
+
+
+def _interval(seconds: float) -> bytes:
+    """As the system takes it for a socket's option."""
+    if sys.platform == "win32":
+        return struct.pack("I", round(seconds * 1000))
+    return struct.pack("ll", int(seconds), round(seconds % 1 * 1e6))

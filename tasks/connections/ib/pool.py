@@ -98,6 +98,7 @@ class Shared:
                     self.routes,
                     self._bucket,
                     self.latest,
+                    self._numbers,
                 )
                 bridge.connect(timeout, address.market_data_type)
                 self._bridge = bridge

@@ -66,3 +66,12 @@ def test_what_a_thread_sends_is_shown_to_who_watches_it_alone() -> None:
     assert seen == [frame(b"mine")]
     transport.disconnect()
     theirs.close()
+
+
+def test_a_gateway_that_reads_nothing_is_given_up() -> None:
+    ours, theirs = socket.socketpair()
+    transport = Transport(ours, patience=0.2)
+    with pytest.raises(OSError, match=r"nothing of what is sent has been read for 0.2 s"):
+        transport.sendMsg(frame(b"z" * 5_000_000))
+    assert not transport.isConnected()
+    theirs.close()
