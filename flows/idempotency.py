@@ -10,11 +10,12 @@ from flows.graph import Node
 from tasks.connections.problems import Refused
 
 
-def effect_key(node: Node, context: RunContext) -> str:
+def effect_key(node: Node, context: RunContext, firing: int | None = None) -> str:
     """The idempotency key of an effect.
 
     A hash of desk, profile, pipeline, parameters, session, slot, step with its item, and the step's own
-    arguments; never of the run: repeating a run repeats no effect, unless it is asked for `again`.
+    arguments, and in a stream the number of the firing; never of the run: repeating a run repeats no effect,
+    unless it is asked for `again`.
     """
     identity = {
         "desk": [context.desk.name, context.desk.profile],
@@ -25,6 +26,7 @@ def effect_key(node: Node, context: RunContext) -> str:
         "step": node.name,
         "arguments": dict(node.arguments),
         "again": context.again,
+        **({} if firing is None else {"firing": firing}),
     }
     return digest(json.dumps(identity, sort_keys=True, default=str))[:32]
 

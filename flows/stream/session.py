@@ -1,0 +1,102 @@
+"""A stream as a run: what batch runs are to their nodes, this is to a graph that fires all day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from flows.context import RunContext
+from flows.idempotency import digest
+from flows.outcome import Outcome
+from flows.schedule import slots_of
+from flows.stream.firing import Graph
+from flows.stream.layout import Place
+from flows.stream.runner import Ended, Onlooker, Stream
+from tasks.connections.problems import Refused
+
+
+def run_stream(context: RunContext, onlookers: tuple[Onlooker, ...] = ()) -> Mapping[str, Outcome]:
+    """Run a plan with a `stream:` to its end, and journal how each step ended.
+
+    It ends at its schedule's `until`, when every source has ended, or when `context.stop` is called.
+
+    Parameters
+    ----------
+    context
+        The run.
+    onlookers
+        Who is told how it goes.
+
+    Returns
+    -------
+    mapping of str to Outcome
+        Of each step: the frames of its last firing.
+
+    Raises
+    ------
+    Refused
+        A past session: it can be replayed, not run.
+    """
+    if context.past:
+        raise Refused(
+            f"{context.plan.name} is a stream, and {context.session} is over.",
+            f"Replay what was captured: `hedgerow replay {context.plan.name} --session {context.session}`.",
+        )
+    stream = Stream(context, onlookers, _until(context))
+    context.on_stop.append(stream.stop)
+    ended = stream.run()
+    return {place.name: _journalled(place, ended, context) for place in stream.layout.places}
+
+
+def _until(context: RunContext) -> pd.Timestamp | None:
+    schedule = context.plan.file.schedule
+    if schedule is None or schedule.until is None:
+        return None
+    until = slots_of(schedule, context.session)[0].until
+    # By hand after its span it runs until it is stopped.
+    return until if until is not None and until > context.clock.now() else None
+
+
+def _journalled(place: Place, ended: Ended, context: RunContext) -> Outcome:
+    graph: Graph = ended.graph
+    held, meter = graph.held[place.name], graph.meters[place.name]
+    node, task = place.node, place.node.step.task
+    frames = held.frames or {}
+    status = "failed" if held.failed else "completed" if held.firing else "skipped"
+    reason = held.failed or ("" if held.firing else "it never had what it needs")
+    journal = context.journal
+    journal.begin_step(
+        run=context.id,
+        step=node.name,
+        task=task.name if task and node.gathers is None else "gather",
+        item=node.item,
+        source_hash=digest(task.source) if task and node.gathers is None else "",
+        arguments=node.arguments,
+        inputs={name: (port.step, port.field) for name, port in place.inputs.items() if port.step in graph.meters},
+    )
+    refs = {
+        name: journal.put_frame(frame, schema.__name__ if (schema := node.step.outputs.get(name)) else "")
+        for name, frame in frames.items()
+    }
+    note = f"{meter.firings} firings, {meter.rows} rows" + (f", {meter.errors} errors" if meter.errors else "")
+    journal.end_step(
+        context.id,
+        node.name,
+        status,
+        seconds=meter.seconds,
+        attempts=meter.firings + meter.errors,
+        error=reason or None,
+        outputs=refs,
+        notes=[note],
+    )
+    notes = (note,)
+    outcome: Outcome
+    if held.failed:
+        outcome = Outcome("failed", frames, meter.seconds, meter.firings, held.failed, notes=notes)
+    elif held.firing:
+        outcome = Outcome("completed", frames, meter.seconds, meter.firings, notes=notes)
+    else:
+        outcome = Outcome("skipped", frames, meter.seconds, 0, reason, notes=notes)
+    context.watcher.step_ended(node, outcome)
+    return outcome
