@@ -13,6 +13,9 @@ FRESH = frozenset({"live", "simulated"})
 """Kinds of market data that an order may be held against."""
 
 
+ROUNDING = 1e-9
+
+
 def broken_limits(policy: OrderPolicy, account: str, symbol: str, quantity: float, notional: float) -> list[str]:
     """Which limits of one order it breaks; empty where none."""
     broken = []
@@ -75,7 +78,9 @@ def price_faults(order: Order, quote: Quote | None, age: float, policy: OrderPol
     if math.isnan(price):
         return
     distance = (price - touch) / touch if order.action == "BUY" else (touch - price) / touch
-    if distance > collar or (order.limit_price is None and abs(distance) > collar and order.stop_price is None):
+    # Of an order at the market the price only says what it was sized at: it may not be far off either way.
+    is_sized = order.limit_price is None and order.stop_price is None
+    if (abs(distance) if is_sized else distance) > collar + ROUNDING:
         yield (
             f"{_amount(price)} is {abs(distance):.2%} from the {'ask' if order.action == 'BUY' else 'bid'} of"
             f" {_amount(touch)}, {collar:.2%} allowed"

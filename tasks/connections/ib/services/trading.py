@@ -198,9 +198,10 @@ class Trading(Market):
         if own.bridge.client_id == client_id or self.settings.simulated:
             yield own  # a simulated gateway ended with the process that it was sent to
             return
-        from tasks.connections.ib.pool import borrow, give_back
+        from tasks.connections.ib.pool import Shared
 
-        shared = borrow(replace(self._borrowed().address, client_id=client_id), self.folder)
+        # Not from the pool: there, a connection that asked for this id and got the next one stands for it.
+        shared = Shared(replace(self._borrowed().address, client_id=client_id), self.folder)
         try:
             try:
                 bridge = shared.bridge(self._timeout)
@@ -213,7 +214,7 @@ class Trading(Market):
             shared.book.follow(bridge)
             yield Line(bridge, shared.book)
         finally:
-            give_back(shared)
+            shared.close()
 
     def _addressed(self, orders: Sequence[Order]) -> list[Order]:
         """Each with the exchange that its contract is routed to."""
