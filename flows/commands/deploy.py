@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+import pandas as pd
 
 from flows import prefect_api
 from flows.desk import Desk, load_desk
@@ -13,6 +14,7 @@ from flows.project import FOLDER, find_root
 from flows.serve.checked import checked_plans
 from flows.serve.followers import tags
 from flows.serve.prefect_yaml import FILE, Pool, prefect_yaml, pull_steps, version_of
+from flows.serve.stale import stale
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import Problem
 
@@ -35,17 +37,40 @@ def deploy_pipelines(
     pull = pull_steps(root, repository, branch, folder)
     from flows.serve.client import server_client
 
+    now = WallClock().now()
     with server_client() as client:
         pool = Pool(_pool(client, pool_name), pull, profile)
-        now = WallClock().now()
-        plans, wrong = checked_plans(root, desk, now)
-        deployed = _registered(client, plans, desk, pool, version_of(root), wrong)
+        plans, wrong = checked_plans(root, desk)
+        deployed = _registered(client, plans, desk, pool, now, wrong)
         for name, text in wrong.items():
             click.echo(f"{text}\n{name}: left out", err=True)
         _drop_removed(client, desk, pool, {*plans, *wrong})
     (root / FILE).write_text(prefect_yaml(pool, desk, deployed, version_of(root)), encoding="utf-8")
     _tell(deployed, wrong, pool, url)
-    return 1 if wrong else 0
+    faults, end = stale(root, desk, {name: plan for name, (plan, _) in deployed.items()}, now)
+    for fault in faults:  # such as an entrypoint that workers won't find
+        click.echo(f"{FILE}: {fault}", err=True)
+    if end is not None:
+        click.echo(f"schedules last until {end:%Y-%m-%d}: `hedgerow deploy` again before then, or after an edit")
+    return 1 if wrong or faults else 0
+
+
+def check_deployed(profile: str | None) -> int:
+    """Compare prefect.yaml with the pipelines; return the exit status: 1 where it is stale."""
+    root = find_root()
+    desk = load_desk(root / FOLDER, profile)
+    plans, wrong = checked_plans(root, desk)
+    for name, text in wrong.items():
+        click.echo(f"{text}\n{name}: can't be deployed")
+    faults, end = stale(root, desk, plans, WallClock().now())
+    for fault in faults:
+        click.echo(f"{FILE}: {fault}")
+    if faults:
+        click.echo(f"{FILE} is stale: run `hedgerow deploy`")
+    elif not wrong:
+        until = "" if end is None else f"; its schedules last until {end:%Y-%m-%d}"
+        click.echo(f"{FILE} is as the pipelines are{until}")
+    return 1 if wrong or faults else 0
 
 
 def _pool(client: SyncPrefectClient, name: str | None) -> str:
@@ -65,13 +90,18 @@ def _pool(client: SyncPrefectClient, name: str | None) -> str:
 
 
 def _registered(
-    client: SyncPrefectClient, plans: dict[str, Plan], desk: Desk, pool: Pool, version: str, wrong: dict[str, str]
+    client: SyncPrefectClient,
+    plans: dict[str, Plan],
+    desk: Desk,
+    pool: Pool,
+    now: pd.Timestamp,
+    wrong: dict[str, str],
 ) -> dict[str, tuple[Plan, Registered]]:
     """What was deployed, by its pipeline; what others run is added to what is wrong."""
     from flows.serve.deploy import deployment_name, existing, register
     from flows.serve.identity import refusal
 
-    now = WallClock().now()
+    version = version_of(desk.root)
     there = existing(client)
     deployed = {}
     for name, plan in plans.items():
@@ -105,6 +135,13 @@ def _tell(deployed: dict[str, tuple[Plan, Registered]], wrong: dict[str, str], p
         else:
             when = "when it is asked for"
         click.echo(f"  {name:<{width}}  {when}")
+    for name, (plan, _) in sorted(deployed.items()):
+        schedule = plan.file.schedule
+        if schedule is not None and "missed" in schedule.model_fields_set:
+            click.echo(
+                f"{name}: `missed: {schedule.missed}` is kept by `hedgerow up` alone: "
+                "workers that were away run all that came due meanwhile, late"
+            )
     count = len(deployed)
     click.echo(
         f"{count} pipeline{'' if count == 1 else 's'} deployed to the work pool {pool.name}"

@@ -23,7 +23,6 @@ from flows.journal import Journal, RunRecord
 from flows.plan import Plan
 from flows.project import FOLDER, find_root, pipeline_paths
 from flows.schedule import slots
-from flows.schedule_faults import faults
 from flows.serve import accepted
 from flows.serve.alive import Alive
 from flows.serve.instants import AHEAD
@@ -95,20 +94,13 @@ def _pipelines(root: Path, desk: Desk, now: pd.Timestamp, deployments: dict[str,
         with Journal(desk.data, connections.read_origin) as journal:
             for path in paths:
                 last = next(iter(journal.runs(1, path.stem)), None)
-                plan = check_file(path, tasks, desk, root / FOLDER).plan
-                wrong = "has errors: `hedgerow check`" if plan is None else _wrong_schedule(plan, now, names)
+                plan = check_file(path, tasks, desk, root / FOLDER, names).plan
+                wrong = "" if plan is not None else "has errors: `hedgerow check`"
                 upcoming, note = (None, wrong) if plan is None or wrong else _next(plan, now, deployments)
                 found.append(_Pipeline(path.stem, schedule_text(path), not wrong, last, upcoming, note))
     finally:
         connections.close()
     return found
-
-
-def _wrong_schedule(plan: Plan, now: pd.Timestamp, names: list[str]) -> str:
-    """What is wrong with its schedule; empty where nothing is."""
-    schedule = plan.file.schedule
-    found = faults(schedule, now, is_stream=bool(plan.file.stream), pipelines=names) if schedule else []
-    return f"its schedule is wrong: {found[0].message}" if found else ""
 
 
 def _next(plan: Plan, now: pd.Timestamp, deployments: dict[str, Served] | None) -> tuple[pd.Timestamp | None, str]:
@@ -124,10 +116,14 @@ def _next(plan: Plan, now: pd.Timestamp, deployments: dict[str, Served] | None) 
         return due, "not served: the server doesn't know it"
     if deployment.is_paused:
         return deployment.next, "paused in Prefect"
+    if deployment.until is not None and deployment.until < now:
+        return None, "its schedule on the server has run out: `hedgerow deploy`"
     if not deployment.is_ready:
         return due, "not served: nobody polls for its runs"
     if deployment.next is None and due is not None:
         return due, "the server has planned no run of it so far"
+    if deployment.pool is not None and deployment.until is not None:
+        return deployment.next, f"in the pool {deployment.pool}, scheduled until {deployment.until:%Y-%m-%d}"
     return deployment.next, ""
 
 

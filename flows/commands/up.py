@@ -20,7 +20,7 @@ from flows.project import FOLDER, find_root
 from flows.serve import accepted
 from flows.serve.alive import Alive
 from flows.serve.flow_run import ACCEPTED, PROFILE
-from flows.serve.prefect_server import HOST, LOOPBACK, PrefectServer, answers
+from flows.serve.prefect_server import HOST, LOOPBACK, PrefectServer, answers, left_server
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import ConnectionProblem
 
@@ -35,12 +35,43 @@ def serve_pipelines(port: int | None, limit: int, profile: str | None) -> int:
     folder = accepted.folder_of(desk)
     with _interruptible(), ExitStack() as stack:
         alive = stack.enter_context(Alive(folder))
-        server = None
-        if not answers(url):
-            click.echo(f"starting a Prefect server at {_page(url)}")
-            server = stack.enter_context(PrefectServer(url, desk.data / "prefect" / "server.log"))
+        server = _server(url, desk.data / "prefect" / "server.log")
+        if server is not None:
+            stack.enter_context(server)
         _tell_children(url, root, folder, profile)
         return _serve(root, profile, url, server, alive, limit)
+
+
+def _server(url: str, log: Path) -> PrefectServer | None:
+    """A server of our own, started or taken over; None where another's answers."""
+    left = left_server(log.parent)
+    if left is not None and (left.url != url or not answers(url, 5)):
+        click.echo(f"stopping the Prefect server at {_page(left.url)}, which an earlier `hedgerow up` left running")
+        left.stop()
+        left = None
+    if left is None and answers(url):
+        return None
+    server = PrefectServer(url, log)
+    if left is None:
+        click.echo(f"starting a Prefect server at {_page(url)}")
+    else:
+        click.echo(f"taking over the Prefect server at {_page(url)}, which an earlier `hedgerow up` left running")
+        server.take_over(left)
+    return server
+
+
+def stop_serving(profile: str | None) -> int:
+    """Stop the process that serves the desk, and a server that outlived one; return the exit status."""
+    desk = load_desk(find_root() / FOLDER, profile)
+    if (process := Alive(accepted.folder_of(desk)).stop()) is not None:
+        click.echo(f"stopped `hedgerow up`, process {process}")
+    left = left_server(desk.data / "prefect")
+    if left is not None:
+        left.stop()
+        click.echo(f"stopped the Prefect server at {_page(left.url)}, which an earlier `hedgerow up` left running")
+    if process is None and left is None:
+        click.echo("nobody serves this desk")
+    return 0
 
 
 def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive, limit: int) -> int:

@@ -80,7 +80,7 @@ class Deployments:
             self._tell({FILE: f"{problem}\nEverything is served as it was before this edit."})
             self._seen = stamps
             return []
-        plans, wrong = checked_plans(self.root, desk, now)
+        plans, wrong = checked_plans(self.root, desk)
         there = existing(self._client)
         refused = self._refused(plans, desk, there, now)
         self._ask_again = now + ASKED_AGAIN if refused else None

@@ -21,8 +21,8 @@ from flows.project import FOLDER, find_root
 from flows.schedule import slot_at
 from flows.serve import accepted
 from flows.serve.claims import claim
-from flows.serve.crashes import known_to_run
 from flows.serve.followers import triggered_by
+from flows.serve.lost import known_to_run
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
 

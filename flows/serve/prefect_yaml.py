@@ -123,7 +123,10 @@ def prefect_yaml(pool: Pool, desk: Desk, deployed: Mapping[str, tuple[Plan, Regi
 
 def _deployment(pool: Pool, desk: Desk, plan: Plan, registered: Registered, version: str) -> dict[str, Any]:
     schedule = plan.file.schedule
-    rules = [{"rrule": instants_text(registered.upcoming), "timezone": "UTC", "active": not registered.is_paused}]
+    rules = [
+        {"rrule": instants_text(found), "timezone": "UTC", "active": not registered.is_paused}
+        for found in ([registered.upcoming] if registered.upcoming else [])
+    ]
     return {
         "name": deployment_name(plan, desk),
         "version": version or None,
@@ -131,7 +134,7 @@ def _deployment(pool: Pool, desk: Desk, plan: Plan, registered: Registered, vers
         "tags": tags(desk, schedule.after if schedule else None),
         "entrypoint": entrypoint(plan),
         "enforce_parameter_schema": True,
-        "schedules": rules if registered.upcoming else [],
+        "schedules": rules,
         "work_pool": {"name": pool.name, "job_variables": pool.job_variables},
     }
 

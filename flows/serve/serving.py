@@ -5,35 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
-from typing import Any
-from uuid import UUID
-
-from prefect.deployments.runner import RunnerDeployment
-from prefect.runner import Runner
-from pydantic import PrivateAttr
 
 from flows.serve.alive import Alive
 from flows.serve.crashes import Crashes
 from flows.serve.deploy import Registered
 from flows.serve.deployments import Deployments, Say
 from flows.serve.prefect_server import PrefectServer
+from flows.serve.runner import DeskRunner
 from tasks.connections.clock import WallClock
 
-POLL = 2.0
-"""Seconds between two questions to the server for what is due."""
-HEARTBEAT = 30.0
-"""Seconds between two signs of life of a flow run; the least that Prefect takes."""
 _TICK = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class _Known(RunnerDeployment):
-    """A deployment that the server has already."""
-
-    _identity: UUID = PrivateAttr()
-
-    async def aapply(self, *_: Any, **__: Any) -> UUID:
-        return self._identity
 
 
 async def serve(
@@ -78,10 +60,10 @@ async def serve(
                 runner, task = await _started(deployments.served.values(), limit)
                 heed()
             if crashes.is_due(now):
-                await asyncio.to_thread(crashes.look, now)
+                await asyncio.to_thread(crashes.look, now, runner.has())
             if deployments.is_due(now):
                 for registered in await asyncio.to_thread(deployments.refresh, now):
-                    await runner.aadd_deployment(_known(registered))
+                    await runner.add(registered)
                     say(f"{registered.name}: served")
             try:
                 await asyncio.wait_for(stopping.wait(), _TICK)
@@ -93,19 +75,11 @@ async def serve(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _started(served: Iterable[Registered], limit: int) -> tuple[Runner, asyncio.Task[None]]:
-    runner = Runner(
-        name="hedgerow", query_seconds=POLL, heartbeat_seconds=HEARTBEAT, limit=limit, pause_on_shutdown=False
-    )
+async def _started(served: Iterable[Registered], limit: int) -> tuple[DeskRunner, asyncio.Task[None]]:
+    runner = DeskRunner(limit)
     for registered in served:
-        await runner.aadd_deployment(_known(registered))
+        await runner.add(registered)
     task = asyncio.create_task(runner.start())
     while not runner.started and not task.done():
         await asyncio.sleep(0.05)
     return runner, task
-
-
-def _known(registered: Registered) -> _Known:
-    known = _Known(name=registered.name)
-    known._identity = registered.id
-    return known

@@ -18,7 +18,9 @@ from typing import Any
 import pandas as pd
 
 from flows.desk import Desk
-from flows.serve.followers import tags
+from flows.serve.followers import PROJECT, tags
+from flows.serve.identity import project_of
+from flows.serve.instants import instants_of
 from tasks.connections.problems import ConnectionProblem
 
 _PAGE = 200
@@ -33,16 +35,29 @@ class Served:
     is_paused: bool
     next: pd.Timestamp | None
     """When its next scheduled run is expected; None where none is."""
+    pool: str | None = None
+    """The work pool it is in; None where `hedgerow up` serves it."""
+    until: pd.Timestamp | None = None
+    """The last instant that the server knows; None where it knows none."""
 
 
 def served(api: str, desk: Desk, seconds: float) -> dict[str, Served]:
-    """The deployments of this desk by pipeline. Raises `ConnectionProblem` where the server doesn't tell."""
+    """The deployments of this desk by pipeline: its own, and those in pools.
+
+    Raises `ConnectionProblem` where the server doesn't tell.
+    """
     wanted = {"deployments": {"tags": {"all_": tags(desk)}}}
     deployments: list[Mapping[str, Any]] = []
     while page := _ask(api, "deployments/filter", {**wanted, "limit": _PAGE, "offset": len(deployments)}, seconds):
         deployments += page
         if len(page) < _PAGE:
             break
+    own = {*tags(desk), project_of(desk.root)}  # another project's desk may have the same name
+    deployments = [
+        each
+        for each in deployments
+        if own <= set(each["tags"]) or not any(tag.startswith(PROJECT) for tag in each["tags"])
+    ]
     with ThreadPoolExecutor(8) as threads:
         instants = threads.map(lambda each: _next(api, str(each["id"]), seconds), deployments)
         return {
@@ -50,6 +65,8 @@ def served(api: str, desk: Desk, seconds: float) -> dict[str, Served]:
                 each["status"] == "READY",
                 bool(each["paused"]) or any(not schedule["active"] for schedule in each["schedules"]),
                 instant,
+                each.get("work_pool_name"),
+                _last(each),
             )
             for each, instant in zip(deployments, instants, strict=True)
         }
@@ -58,6 +75,11 @@ def served(api: str, desk: Desk, seconds: float) -> dict[str, Served]:
 def _pipeline(deployment: Mapping[str, Any]) -> str:
     """What its name has before the profile."""
     return str(deployment["name"]).partition("@")[0]
+
+
+def _last(deployment: Mapping[str, Any]) -> pd.Timestamp | None:
+    rules = [str(schedule["schedule"].get("rrule")) for schedule in deployment["schedules"]]
+    return max((instant for rule in rules for instant in instants_of(rule)), default=None)
 
 
 def _next(api: str, deployment: str, seconds: float) -> pd.Timestamp | None:

@@ -57,7 +57,7 @@ def invent_prices(close: float) -> DataFrame[Prices]:
 '''
 PIPELINE = """
 description: Keep a price.
-schedule: {calendar: XNYS, at: close - 15m}
+schedule: {calendar: XNYS, at: close - 15m, missed: run}
 params: {close: {default: 20.0, min: 1, description: The price}}
 steps:
   prices: {task: invent_prices, with: {close: $close}}
@@ -153,6 +153,8 @@ def test_it_deploys_what_checks_with_its_form_schedule_and_desk(pooled: Pooled) 
     assert "did you mean `invent_prices`?" in done.stderr
     assert "wrong: left out" in done.stderr
     assert f"1 pipeline deployed to the work pool {POOL}, 1 left out" in done.stdout
+    assert "keep_price: `missed: run` is kept by `hedgerow up` alone" in done.stdout
+    assert "schedules last until 20" in done.stdout
     (pooled.root / "pipelines" / "wrong.yaml").unlink()
     (deployed,) = pooled.deployments().values()
     assert (deployed["name"], deployed["entrypoint"]) == ("keep_price@paper", "flows/catalog.py:keep_price")
@@ -169,6 +171,20 @@ def test_it_deploys_what_checks_with_its_form_schedule_and_desk(pooled: Pooled) 
     assert entry["tags"] == deployed["tags"]
     assert written["pull"] == deployed["pull_steps"]
     assert entry["work_pool"] == {"name": POOL, "job_variables": deployed["job_variables"]}
+
+
+def test_the_file_is_compared_with_the_pipelines(pooled: Pooled) -> None:
+    right = pooled("deploy", "--check", "--desk", "paper")
+    assert right.returncode == 0, right.stdout + right.stderr
+    assert "prefect.yaml is as the pipelines are; its schedules last until 20" in right.stdout
+    path = pooled.root / "pipelines" / "keep_price.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("close - 15m", "close - 10m"))
+    edited = pooled("deploy", "--check", "--desk", "paper")
+    path.write_text(text)
+    assert edited.returncode == 1
+    assert "prefect.yaml: keep_price@paper: its schedule is another" in edited.stdout
+    assert "prefect.yaml is stale: run `hedgerow deploy`" in edited.stdout
 
 
 @pytest.fixture

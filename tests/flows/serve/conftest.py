@@ -119,6 +119,13 @@ class Up:
             )
         self.until(lambda: "Ctrl-C stops" in self.output, "it says that it is ready", 90)
 
+    def kill(self) -> None:
+        """As a machine's memory killer does: what it has started stays."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(20)
+        self.process = None
+
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
@@ -211,16 +218,17 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def new_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, str]], Up]]:
-    """Makes a project of these files, and serves it until the module's tests are done."""
+def new_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Up]]:
+    """Makes a project of these files, and serves it until the module's tests are done; by a server that is given."""
     made: list[Up] = []
 
-    def make(files: dict[str, str]) -> Up:
+    def make(files: dict[str, str], port: int | None = None) -> Up:
         root = tmp_path_factory.mktemp("served")
         (root / "pipelines").mkdir()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        if port is None:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
         project = Up(root, port)
         made.append(project)
         for name, text in files.items():
@@ -231,12 +239,21 @@ def new_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[
     try:
         yield make
     finally:
-        for project in made:
+        for project in reversed(made):
             project.leave_nothing()
 
 
 @pytest.fixture(scope="module")
-def up(new_up: Callable[[dict[str, str]], Up]) -> Up:
+def mute() -> Iterator[int]:
+    """A gateway that takes connections and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def up(new_up: Callable[..., Up]) -> Up:
     # Due ten minutes ago and in twenty minutes: never while the tests run.
     minute = (WallClock().now().minute - 10) % 30
     return new_up({name: text.replace("AT,HALF", f"{minute},{minute + 30}") for name, text in FILES.items()})

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-from collections.abc import Iterator
-
-import pytest
 
 DESK = """
     name: demo
@@ -19,15 +15,6 @@ HANGS = """
     steps: {positions: {task: read_positions}}
     on_failure: {task: send_alert, with: {to: oncall, title: $run.pipeline is down}}
     """
-
-
-@pytest.fixture(scope="module")
-def mute() -> Iterator[int]:
-    """A gateway that takes connections and says nothing."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
 
 
 def alerts(project) -> int:
@@ -52,10 +39,8 @@ def test_a_killed_process_is_seen_as_crashed_and_alerted_once(new_up, mute):
 
     _, second = project.trigger("hangs")
     process = running(project, second["id"])
-    project.process.kill()
+    project.kill()
     os.kill(process, signal.SIGKILL)
-    project.process.wait(20)
-    project.process = None
     project.start()  # what it said before is overwritten
     assert project.finished(second["id"])["state_type"] == "CRASHED"
     project.until(lambda: alerts(project) == 1, "somebody is told of the second crash", 60)

@@ -33,7 +33,8 @@ def test_what_checks_is_served_and_the_rest_is_reported_and_left_out(up):
     assert "wrong.yaml:2:" in up.output
     assert "did you mean `read_positions`?" in up.output
     assert "wrong: left out" in up.output
-    assert "wrong_schedule.yaml: schedule: calendar: no calendar `XNYC` (did you mean `XNYS`?)" in up.output
+    assert "wrong_schedule.yaml:2:22: no calendar `XNYC` [unknown-calendar]" in up.output
+    assert "did you mean `XNYS`?" in up.output
     assert f"9 pipelines served, 2 left out: http://127.0.0.1:{up.port}/deployments" in up.output
     page = urllib.request.Request(f"http://127.0.0.1:{up.port}/deployments", headers={"Accept": "text/html"})
     with urllib.request.urlopen(page, timeout=10) as shown:  # noqa: S310 - our own server on loopback
