@@ -93,12 +93,13 @@ def run(
     help="Of a Prefect server on this machine, started if there is none. Default: the configured API, else 4200.",
 )
 @click.option("--limit", type=click.IntRange(min=1), default=8, show_default=True, help="Runs under way at once.")
+@click.option("--stop", is_flag=True, help="Stop the one that serves this desk, and what an ended one left running.")
 @_desk
-def up(port: int | None, limit: int, desk: str | None) -> None:
+def up(port: int | None, limit: int, desk: str | None, *, stop: bool) -> None:
     """Serve all pipelines: run them on their schedules, and from Prefect's UI, until Ctrl-C."""
-    from flows.commands.up import serve_pipelines
+    from flows.commands.up import serve_pipelines, stop_serving
 
-    sys.exit(serve_pipelines(port, limit, desk))
+    sys.exit(stop_serving(desk) if stop else serve_pipelines(port, limit, desk))
 
 
 @main.command()
@@ -106,10 +107,22 @@ def up(port: int | None, limit: int, desk: str | None) -> None:
 @click.option("--repository", metavar="URL", help="What workers clone; by default the project's `origin`.")
 @click.option("--branch", metavar="NAME", help="Of the repository; by default the one that is checked out.")
 @click.option("--folder", metavar="PATH", help="Where workers keep their clone; by default in their home folder.")
+@click.option("--check", "only_check", is_flag=True, help="Only compare prefect.yaml with the pipelines.")
 @_desk
-def deploy(pool: str | None, repository: str | None, branch: str | None, folder: str | None, desk: str | None) -> None:
+def deploy(
+    pool: str | None,
+    repository: str | None,
+    branch: str | None,
+    folder: str | None,
+    desk: str | None,
+    *,
+    only_check: bool,
+) -> None:
     """Deploy all pipelines to a work pool, for workers on any machine, and write prefect.yaml."""
-    from flows.commands.deploy import deploy_pipelines
+    from flows.commands.deploy import check_deployed, deploy_pipelines
+
+    if only_check:
+        sys.exit(check_deployed(desk))
 
     sys.exit(deploy_pipelines(pool, desk, repository=repository, branch=branch, folder=folder))
 
