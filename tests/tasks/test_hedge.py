@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -237,3 +238,25 @@ def test_the_order_of_positions_does_not_matter(exposures, sized, rows, seed):
 def test_a_book_turned_around_has_the_opposite_hedge(exposures, sized, rows):
     opposite = [{**r, "value": -r["value"]} for r in rows]
     assert sized(exposures(*opposite))["quantity"] == -sized(exposures(*rows))["quantity"]
+
+
+def test_a_close_sizes_a_hedge_only_where_it_is_asked_to(exposures, sized, notes):
+    book = exposures({"value": 4_000.0, "beta": 1.0})
+    stored = {"price_kind": "close", "market_data": "stored", "time": pd.Timestamp("2022-12-27 21:00", tz="UTC")}
+    with pytest.raises(DataProblem, match="has only its previous close"):
+        sized(book, stored, maximum_age=timedelta(days=4))
+    row = sized(book, stored, maximum_age=timedelta(days=4), at_close=True)
+    assert (row["quantity"], row["price_kind"], row["market_data"]) == (-10.0, "close", "stored")
+    assert notes == ["SPY's price is stored, not live."]
+    with pytest.raises(DataProblem, match="20 h old; at most 12 h is allowed"):
+        sized(book, stored, maximum_age=timedelta(hours=12), at_close=True)
+    with pytest.raises(DataProblem, match="SPY has no price"):
+        sized(book, {"price_kind": "none", "price": float("nan")}, at_close=True)
+
+
+def test_the_quote_of_a_past_session_may_be_old_by_now(exposures, quotes, run):
+    book = exposures({"value": 4_000.0, "beta": 1.0})
+    market = quotes({**SPY, "time": pd.Timestamp("2022-11-01 20:00", tz="UTC")})
+    with pytest.raises(DataProblem, match="old; at most"):
+        size_hedge(book, market, run, "SPY")
+    assert size_hedge(book, market, replace(run, past=True), "SPY")["quantity"][0] == -10.0
