@@ -1,8 +1,8 @@
 """Pure steps of a run on the workers of a Dask cluster.
 
 Only the call of the task goes there: frames are validated and journalled in the run's own process,
-as always. A frame of a megabyte and more is sent once for all that take it, and the workers pass
-it on among themselves.
+as always. A frame of a megabyte and more goes by reference to the journal, where the workers are on
+its machine; elsewhere it is sent once for all that take it, and the workers pass it on.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +22,7 @@ import pandas as pd
 
 from flows import dask_worker
 from flows.idempotency import digest
+from flows.shared_frames import Elsewhere, Reference, place_of
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
 from tasks.connections.scope import current
 from tasks.declare import TaskSpec
@@ -31,7 +34,7 @@ PATIENCE = 10.0
 _POLL = 0.5
 _HELD = 8
 """Large frames that the workers keep for calls to come."""
-_ATTEMPTS = 3
+_ATTEMPTS = 4
 
 
 class Cluster:
@@ -50,6 +53,7 @@ class Cluster:
         self._slots = threading.BoundedSemaphore()
         self._sent: OrderedDict[Hashable, Any] = OrderedDict()
         self._sending = threading.Lock()
+        self._is_shared = True
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +83,13 @@ class Cluster:
         """Whether a task can be called there: it needs nothing of this process."""
         return task.kind == "pure" and not task.connections and not task.injected
 
-    def call(self, task: TaskSpec, values: Mapping[str, Any], keys: Mapping[str, Hashable]) -> Any:
+    def call(
+        self,
+        task: TaskSpec,
+        values: Mapping[str, Any],
+        keys: Mapping[str, Hashable],
+        kept: Callable[[str], tuple[Path, str] | None] = lambda _: None,
+    ) -> Any:
         """Call a task on a worker, in the scope of the running step, and wait.
 
         Parameters
@@ -90,6 +100,8 @@ class Cluster:
             Its arguments.
         keys
             What names the content of a frame within the run, by parameter: equal ones are sent once.
+        kept
+            Of a parameter, the folder of the shelf that has its frame, and its content id; None where none has.
 
         Raises
         ------
@@ -108,7 +120,7 @@ class Cluster:
         for _ in range(_ATTEMPTS):
             future: Any = None
             try:
-                given = [self._given(frame, keys.get(name)) for name, frame in frames.items()]
+                given = [self._given(frame, keys.get(name), partial(kept, name)) for name, frame in frames.items()]
                 future = self._client.submit(dask_worker.call, *what, *given, pure=False)
                 self._wait(future)
                 result, notes = future.result()
@@ -117,6 +129,9 @@ class Cluster:
                     f"Step `{scope.step}` ended the Dask workers that ran it, one after the other.",
                     "They may have too little memory for it: see their logs.",
                 ) from error
+            except Elsewhere:
+                self._is_shared = False  # some worker is on another machine: send it
+                continue
             except CancelledError:
                 self._forget()  # the worker that held a frame is gone: send it again
                 continue
@@ -129,10 +144,14 @@ class Cluster:
             return result
         raise self._lost()
 
-    def _given(self, frame: pd.DataFrame, key: Hashable | None) -> Any:
+    def _given(self, frame: pd.DataFrame, key: Hashable | None, kept: Callable[[], tuple[Path, str] | None]) -> Any:
         """The frame, or where it is large, what stands for it on the workers."""
         if int(frame.memory_usage(index=False, deep=True).sum()) < LARGE:
             return frame
+        if self._is_shared and (found := kept()) is not None:
+            folder, content = str(found[0].resolve()), found[1]
+            if (place := place_of(folder)) is not None:
+                return Reference(folder, place, content, tuple(frame.columns))
         if key is None:
             return self._client.scatter(frame, hash=False)
         full = (key, tuple(frame.columns))

@@ -11,12 +11,16 @@ from typing import Any
 import pandas as pd
 
 from flows.idempotency import digest
+from flows.shared_frames import Reference, SharedFrames
 from tasks.connections.problems import Refused
 from tasks.connections.scope import Message, Scope, entered
 from tasks.declare import Task
 
 PACKAGES = ("numpy", "pandas", "pandera", "scikit-learn")
 """Those whose version may change a number."""
+
+
+_shared = SharedFrames()
 
 
 class _Notes:
@@ -45,7 +49,7 @@ def call(
     scope: tuple[str, str],
     values: Mapping[str, Any],
     parameters: Sequence[str],
-    *frames: pd.DataFrame,
+    *frames: pd.DataFrame | Reference,
 ) -> tuple[Any, list[str]]:
     """Call a task.
 
@@ -60,7 +64,7 @@ def call(
     values
         All arguments that are no frames.
     parameters, frames
-        The frames, and the parameters that take them.
+        The frames, or where they are, and the parameters that take them.
 
     Returns
     -------
@@ -71,6 +75,8 @@ def call(
     ------
     Refused
         This worker has another version of the task.
+    Elsewhere
+        It can't read a frame where it is said to be.
     Exception
         Whatever the task raises.
     """
@@ -82,9 +88,13 @@ def call(
             "Bring the workers' copy of the project up to date and start them anew.",
         )
     notes = _Notes()
-    given = {parameter: frame.copy(deep=False) for parameter, frame in zip(parameters, frames, strict=True)}
+    given = {parameter: _own(frame) for parameter, frame in zip(parameters, frames, strict=True)}
     with entered(Scope(*scope, listener=notes)):
         return task.function(**values, **given), notes.said
+
+
+def _own(frame: pd.DataFrame | Reference) -> pd.DataFrame:
+    return _shared.get(frame) if isinstance(frame, Reference) else frame.copy(deep=False)
 
 
 @lru_cache(maxsize=256)

@@ -9,6 +9,8 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -314,7 +316,13 @@ class _Attempt:
         if workers is None or not workers.takes(task):
             return self._in_scope(task, task.function, values)
         with workers.slot():
-            return self._in_scope(task, lambda **given: workers.call(task, given, self.node.inputs), values)
+            called = partial(workers.call, task, keys=self.node.inputs, kept=self._kept)
+            return self._in_scope(task, lambda **given: called(given), values)
+
+    def _kept(self, parameter: str) -> tuple[Path, str] | None:
+        """Where the journal has the large frame of a parameter; None where it hasn't."""
+        port = self.node.inputs.get(parameter)
+        return None if port is None else self.context.journal.shelved(self.context.id, port.step, port.field)
 
     def _in_scope(self, task: TaskSpec, function: Callable[..., Any], values: dict[str, Any]) -> Any:
         timeout = self.node.step.timeout

@@ -170,6 +170,13 @@ class Journal:
         """The frame of a reference, or of its id. Raises `Problem` where it can't be read any more."""
         return self._frames.get(ref if isinstance(ref, str) else ref.id)
 
+    def shelved(self, run: str, step: str, field: str | None) -> tuple[Path, str] | None:
+        """The folder in which a step's large output stands, and its content id; None for any other frame.
+
+        Other processes of this machine may read it there by a `FrameShelf`.
+        """
+        return self._frames.shelved(run, step, field or "")
+
     def message(self, run: str, step: str, message: Message) -> None:
         """Keep a raw message; it is on disk when its step ends, or sooner when there are many."""
         with self._lock:

@@ -135,6 +135,16 @@ class KeptFrames:
         with self._lock:
             self._recent.clear()
 
+    def shelved(self, run: str, step: str, field: str) -> tuple[Path, str] | None:
+        """The shelf of a step's output and its name there; None where it is kept otherwise."""
+        found = self._database.rows(
+            "SELECT outputs.frame FROM outputs JOIN frames ON id = frame LEFT JOIN contents USING (frame)"
+            " LEFT JOIN expired USING (frame) WHERE run = ? AND step = ? AND field = ?"
+            " AND frames.origin IS NULL AND packed IS NULL AND at IS NULL",
+            [run, step, field],
+        )
+        return (self._shelf.folder, str(found[0]["frame"])) if found else None
+
     def sizes(self) -> dict[str, int]:
         """Bytes of each frame on the shelf."""
         return self._shelf.sizes()

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from flows import dask_cluster
+from flows.shared_frames import Reference
 from tasks.connections.content import content_id
 from tasks.declare import Task
 
@@ -218,6 +219,53 @@ def test_the_frames_are_those_of_threads_bit_for_bit_and_both_workers_make_them(
         assert kept["picked[5]"].outputs[None].id == content_id(there.outcomes["picked[5]"].frames[None])
 
 
+@pytest.fixture
+def given(monkeypatch) -> list[Any]:
+    """What stood for the frames of calls."""
+    seen: list[Any] = []
+    real = dask_cluster.Cluster._given
+
+    def given(self: Any, *arguments: Any) -> Any:
+        seen.append(real(self, *arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(dask_cluster.Cluster, "_given", given)
+    return seen
+
+
+def test_large_frames_go_by_reference_and_the_others_by_value(known, cluster, given):
+    finished = known.run("referred", on(cluster, EACH.replace("rows: 60000", "rows: 50000").replace("60000", "9")))
+    assert finished.status == "completed", finished.failures
+    assert {type(one) for one in given} == {Reference}
+    assert {one.content for one in given} == {content_id(finished.outcomes["prices"].frames[None])}
+    given.clear()
+    small = known.run("small", on(cluster, EACH.replace("60000", "9")))
+    assert small.status == "completed", small.failures
+    assert {type(one) for one in given} == {pd.DataFrame}
+
+
+@pytest.mark.parametrize("place", [None, ("another machine", 1, 1)])
+def test_workers_of_another_machine_get_large_frames_once_by_value(known, cluster, given, monkeypatch, place):
+    here = known.run("here", EACH)
+    monkeypatch.setattr(dask_cluster, "place_of", lambda _: place)
+    there = known.run("there", on(cluster, EACH))
+    assert there.status == "completed", there.failures
+    for name, outcome in here.outcomes.items():
+        assert content_id(outcome.frames[None]) == content_id(there.outcomes[name].frames[None]), name
+        assert there.outcomes[name].attempts == 1
+    sent = [one for one in given if not isinstance(one, Reference)]
+    assert len({one.key for one in sent}) < len(sent)
+    assert len(given) == len(sent) or place is not None
+
+
+def test_a_frame_that_a_worker_cannot_read_is_sent_to_it(known, cluster, given, monkeypatch):
+    """As one that expires while its run goes on."""
+    monkeypatch.setattr("flows.journal.Journal.shelved", lambda self, *_: (self.folder / "frames", "0" * 64))
+    there = known.run("unread", on(cluster, EACH))
+    assert there.status == "completed", there.failures
+    assert {type(one) for one in given} > {Reference}
+
+
 def test_a_tracked_run_computes_there_too(known, cluster, tracked):
     there = known.run("tracked_there", on(cluster, EACH), untracked=False)
     assert there.tracked
@@ -277,7 +325,10 @@ def test_a_killed_worker_is_made_up_for_by_another(known, own):
     assert pids(finished, "after") == {own.workers[0].pid}
 
 
-def test_a_worker_in_the_place_of_the_only_one_gets_its_large_frames_anew(known, own):
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_worker_in_the_place_of_the_only_one_gets_its_large_frames_anew(known, own, monkeypatch, is_shared):
+    if not is_shared:
+        monkeypatch.setattr(dask_cluster, "place_of", lambda _: None)
     own.start(1)
     mark = own.path / "mark"
 
