@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -13,22 +12,22 @@ import pandas as pd
 
 from tasks.connections.ib.simulator.book import Holding, demo_book
 from tasks.connections.ib.simulator.clock import SimulatedClock
+from tasks.connections.ib.simulator.director import Director
 from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.handlers import HANDLERS
 from tasks.connections.ib.simulator.instruments import Instrument
+from tasks.connections.ib.simulator.listener import Listener
 from tasks.connections.ib.simulator.market import Market
 from tasks.connections.ib.simulator.pace import HistoryPace
 from tasks.connections.ib.simulator.recent import Recent
-from tasks.connections.ib.simulator.script import Script
+from tasks.connections.ib.simulator.script import ACTIONS, Action, Script
 from tasks.connections.ib.simulator.session import Session
 from tasks.connections.ib.simulator.trading.desk import CASH, Trading
-from tasks.connections.problems import ConnectionProblem, Refused
+from tasks.connections.problems import Refused
 
 log = logging.getLogger("hedgerow.gateway")
 
 BEFORE_CLOSE = pd.Timedelta(minutes=15)
-STARTING = 10.0
-FAREWELL = 1.0
 BETWEEN_STEPS = 0.05
 """Seconds between two looks at what time has brought; none are taken while simulated time stands still."""
 
@@ -52,7 +51,9 @@ class SimulatedGateway:
     instruments
         Contracts beside the listed ones; what the book holds need not be named again.
     faults
-        What it does wrong, for tests.
+        What it does wrong from the start, for tests.
+    script
+        What it does wrong as time goes by; see docs/simulator-faults.md.
     read_only
         Orders and what is about them are refused.
     pacing
@@ -73,6 +74,7 @@ class SimulatedGateway:
         seed: int = 7,
         instruments: Iterable[Instrument] = (),
         faults: Faults | None = None,
+        script: Script | None = None,
         read_only: bool = False,
         pacing: bool = False,
         lines: int = 100,
@@ -88,29 +90,21 @@ class SimulatedGateway:
         self.lines = lines
         self.history_pace = HistoryPace()
         self.written_history = Recent(1024)
-        self.script = Script()
+        self.director = Director(self, script or Script())
         self.malformed = 0
         """Messages that were refused because they couldn't be read."""
         self.trading = Trading(self, cash)
-        self._requested_port = port
-        self._port: int | None = None
+        self._listener = Listener(host, port, self._converse, self._opened, self._closing)
         self._sessions: set[Session] = set()
-        self._conversations: set[asyncio.Task[None]] = set()
         self._kicked = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._ready = threading.Event()
-        self._failure: OSError | None = None
-        self._stop: asyncio.Event | None = None
+        self._steps: asyncio.Task[None] | None = None
         self._leap: asyncio.Event = asyncio.Event()
-        self.clock.moved.append(self._wake)
+        self.clock.moved.append(lambda: self._listener.call(self._leapt))
 
     @property
     def port(self) -> int:
         """The port it listens on. Raises `RuntimeError` before `start`."""
-        if self._port is None:
-            raise RuntimeError("the simulated gateway has not been started")
-        return self._port
+        return self._listener.port
 
     @property
     def asked(self) -> dict[tuple[object, ...], float]:
@@ -129,28 +123,28 @@ class SimulatedGateway:
 
     def start(self) -> Self:
         """Listen. Raises `ConnectionProblem` where the port can't be had."""
-        self._ready.clear()
-        self._failure = None
-        self._thread = threading.Thread(target=self._serve, name="simulated gateway", daemon=True)
-        self._thread.start()
-        self._ready.wait(STARTING)
-        if self._failure is not None:
-            raise ConnectionProblem(
-                f"The simulated gateway can't listen on {self.host}:{self._requested_port}: {self._failure.strerror}.",
-                "Give another port, or 0 for a free one.",
-            )
+        self._listener.start()
         return self
 
     def stop(self) -> None:
         """Send every client away and stop listening; may be called more than once."""
-        if self._loop is not None and self._stop is not None and self._thread is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(STARTING)
+        self._listener.stop()
 
     def kick(self) -> None:
         """Close every connection without a word."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._abort_all)
+        self._listener.call(self.abort_all)
+
+    def act(self, do: str, **arguments: object) -> None:
+        """Have a fault of `script.ACTIONS` happen now, with its arguments as plain values (seconds, numbers)."""
+        unknown = set(arguments) - set(ACTIONS[do])
+        if unknown:
+            raise ValueError(f"{do} takes {sorted(ACTIONS[do])}, not {sorted(unknown)}")
+        self._listener.call(self.director.perform, Action(do, arguments))
+
+    async def restart(self, down: float) -> None:
+        """Send everybody away, and take nobody for so many real seconds; in the gateway's loop."""
+        self.abort_all()
+        await self._listener.leave(down)
 
     def enter(self, session: Session, client_id: int) -> bool:
         """Take a client in under its id; False when the id is in use."""
@@ -162,6 +156,11 @@ class SimulatedGateway:
     def leave(self, session: Session) -> None:
         """A client has gone."""
         self._sessions.discard(session)
+
+    def abort_all(self) -> None:
+        """Close every connection without a word; in the gateway's loop."""
+        for session in list(self._sessions):
+            session.abort()
 
     def advance(self) -> None:
         """Bring the trading side up to the clock; only in the gateway's loop."""
@@ -200,27 +199,16 @@ class SimulatedGateway:
             )
         return moment
 
-    def _serve(self) -> None:
-        asyncio.run(self._listen())
+    def _opened(self) -> None:
+        self.director.start()
+        if self.clock.speed > 0:
+            self._steps = asyncio.create_task(self._step())
 
-    async def _listen(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        try:
-            server = await asyncio.start_server(self._converse, self.host, self._requested_port)
-        except OSError as error:
-            self._failure = error
-            self._ready.set()
-            return
-        self._port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        steps = asyncio.create_task(self._step()) if self.clock.speed > 0 else None
-        await self._stop.wait()
-        if steps is not None:
-            steps.cancel()
-        server.close()
-        self._abort_all()
-        if self._conversations:
-            await asyncio.wait(self._conversations, timeout=FAREWELL)
+    def _closing(self) -> None:
+        self.director.stop()
+        if self._steps is not None:
+            self._steps.cancel()
+        self.abort_all()
 
     async def _step(self) -> None:
         while True:
@@ -230,27 +218,13 @@ class SimulatedGateway:
             except Exception:
                 log.exception("the simulated gateway failed to go on in time")
 
-    def _wake(self) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._leapt)
-
     def _leapt(self) -> None:
         """Simulated time has been moved: wake everybody who waits for that."""
         passed, self._leap = self._leap, asyncio.Event()
         passed.set()
         self.advance()
 
-    def _abort_all(self) -> None:
-        for session in list(self._sessions):
-            session.abort()
-
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session(self, HANDLERS, reader, writer)
-        conversation = asyncio.current_task()
-        assert conversation is not None  # noqa: S101  # a coroutine always runs in one
         self._sessions.add(session)
-        self._conversations.add(conversation)
-        try:
-            await session.run()
-        finally:
-            self._conversations.discard(conversation)
+        await session.run()

@@ -150,7 +150,7 @@ class Session:
                 return
             if faults.kick_on == kind and self.gateway.kick_once():
                 self.abort()
-            self.gateway.script.saw(self, kind)
+            self.gateway.director.saw(kind)
             if self._hanging_up or kind in faults.unanswered:
                 return
             if faults.delay:
