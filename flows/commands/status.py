@@ -29,6 +29,8 @@ from flows.serve.instants import AHEAD
 from flows.serve.upcoming import Served, served
 from flows.terminal import cell
 from tasks.connections.clock import WallClock
+from tasks.connections.ib.orders.halt import Halt
+from tasks.connections.ib.orders.ledger import Ledger
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
 
@@ -54,7 +56,7 @@ def show_status(profile: str | None, patience: float, *, as_json: bool) -> int:
     now = WallClock().now()
     health = check_connections(desk, patience)
     prefect, deployments = _prefect(desk, now, patience)
-    health.append(prefect)
+    health += [prefect, _orders(desk)]
     pipelines = _pipelines(root, desk, now, deployments)
     is_well = all(each.is_well for each in health) and all(each.is_right for each in pipelines)
     if as_json:
@@ -85,6 +87,25 @@ def _prefect(desk: Desk, now: pd.Timestamp, patience: float) -> tuple[Health, di
     return Health("prefect", "api", True, f"no API is configured here; {told}", 0.0), None
 
 
+def _orders(desk: Desk) -> Health:
+    """Whether orders may go out."""
+    halted = Halt(desk.data).reason
+    if halted is not None:
+        return Health("orders", "orders", False, f"trading is HALTED: {halted}; `hedgerow resume` ends it", 0.0)
+    told = f"mode {desk.orders.mode}"
+    if desk.orders.mode != "plan":
+        ledger = Ledger(desk.data)
+        try:
+            waiting, unsure = (len(ledger.intents(state=state)) for state in ("waiting", "sending"))
+        finally:
+            ledger.close()
+        told += f", {waiting} waiting for approval" if waiting else ""
+        if unsure:
+            told += f", {unsure} of unknown fate: their runs, run again, find out"
+            return Health("orders", "orders", False, told, 0.0)
+    return Health("orders", "orders", True, told, 0.0)
+
+
 def _pipelines(root: Path, desk: Desk, now: pd.Timestamp, deployments: dict[str, Served] | None) -> list[_Pipeline]:
     tasks, paths = catalog(), pipeline_paths(root)
     names = [path.stem for path in paths]
@@ -94,8 +115,9 @@ def _pipelines(root: Path, desk: Desk, now: pd.Timestamp, deployments: dict[str,
         with Journal(desk.data, connections.read_origin) as journal:
             for path in paths:
                 last = next(iter(journal.runs(1, path.stem)), None)
-                plan = check_file(path, tasks, desk, root / FOLDER, names).plan
-                wrong = "" if plan is not None else "has errors: `hedgerow check`"
+                checked = check_file(path, tasks, desk, root / FOLDER, names)
+                plan = checked.plan
+                wrong = "" if plan is not None else f"has errors (`hedgerow check`): {checked.errors[0].message}"
                 upcoming, note = (None, wrong) if plan is None or wrong else _next(plan, now, deployments)
                 found.append(_Pipeline(path.stem, schedule_text(path), not wrong, last, upcoming, note))
     finally:
