@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
-import pandas as pd
-
 from flows.desk import Desk
-from flows.journal import Journal, Retention
+from flows.journal import Expired, Journal, Retention
+from tasks.connections.clock import WallClock
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
+from tasks.wording import counted
 
-DAILY = pd.Timedelta(days=1)
+FIRST, DAILY = 60.0, 86_400.0
+"""Seconds until the first time, when whoever starts has other work, and between two times."""
 log = logging.getLogger("hedgerow.journal")
 
 
@@ -21,29 +23,23 @@ def retention_of(desk: Desk) -> Retention:
     return Retention(desk.journal.sessions, int(desk.journal.budget), repeatable)
 
 
-class Pruning:
-    """Prunes a desk's journal once a day.
+def prune(desk: Desk) -> Expired:
+    """Let go of what is due in the desk's journal. Raises `Problem` where that can't be."""
+    with Journal(desk.data) as journal:
+        return journal.prune(retention_of(desk), WallClock().now())
 
-    Parameters
-    ----------
-    desk
-        Whose.
-    """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._due: pd.Timestamp | None = None
-
-    def is_due(self, now: pd.Timestamp) -> bool:
-        """Whether a day has gone by; at first, at once."""
-        return self._due is None or now >= self._due
-
-    def prune(self, now: pd.Timestamp) -> None:
-        """Prune. That it can't be done is logged: tomorrow is another day."""
-        self._due = now + DAILY
+async def prune_daily(desk: Desk) -> None:
+    """Prune the desk's journal now and then, until cancelled. What can't be done today is logged, and done tomorrow."""
+    await asyncio.sleep(FIRST)
+    while True:
         try:
-            with Journal(self._desk.data) as journal:
-                expired = journal.prune(retention_of(self._desk), now)
-            log.info("the journal let go of %d frames, %d bytes", expired.frames, expired.bytes)
+            expired = await asyncio.to_thread(prune, desk)
+            log.info(
+                "the journal let go of %s and %s",
+                counted(expired.frames, "frame"),
+                counted(expired.messages, "message"),
+            )
         except Problem as problem:
             log.warning("the journal could not be pruned: %s", problem)
+        await asyncio.sleep(DAILY)

@@ -15,7 +15,6 @@ from flows.explain import explain, render, to_object
 from flows.journal import Journal
 from flows.project import FOLDER, find_root
 from flows.terminal import cell
-from tasks.connections.clock import WallClock
 from tasks.connections.problems import Problem
 from tasks.wording import counted
 
@@ -51,11 +50,9 @@ def show_runs(pipeline: str | None, limit: int, profile: str | None) -> None:
 
 def prune_journal(profile: str | None) -> None:
     """Let go of what is due by the desk file, and say how much that was."""
-    from flows.pruning import retention_of
+    from flows.pruning import prune
 
-    desk = load_desk(find_root() / FOLDER, profile)
-    with Journal(desk.data) as journal:
-        expired = journal.prune(retention_of(desk), WallClock().now())
+    expired = prune(load_desk(find_root() / FOLDER, profile))
     click.echo(
         f"{counted(expired.frames, 'frame')} of {expired.bytes / 1e6:,.1f} MB and"
         f" {counted(expired.messages, 'message')} let go of: their room is used for what comes"

@@ -76,6 +76,7 @@ def stop_serving(profile: str | None) -> int:
 
 def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive, limit: int) -> int:
     # Prefect is imported late: it takes seconds, and reads its settings as it is.
+    from flows.pruning import prune_daily
     from flows.serve.client import server_client
     from flows.serve.crashes import Crashes
     from flows.serve.deployments import Deployments
@@ -95,8 +96,15 @@ def _serve(root: Path, profile: str | None, url: str, server: Any, alive: Alive,
             f"{f', {len(deployments.left_out)} left out' if deployments.left_out else ''}: {_page(url)}/deployments"
         )
         click.echo(f"runs of other terminals are tracked there with PREFECT_API_URL={url}; Ctrl-C stops")
-        crashes = Crashes(load_desk(root / FOLDER, profile), plan_of, client, click.echo)
-        asyncio.run(serve(deployments, crashes, server, alive, limit, click.echo))
+        desk = load_desk(root / FOLDER, profile)
+        crashes = Crashes(desk, plan_of, client, click.echo)
+
+        async def serve_and_prune() -> None:
+            pruning = asyncio.create_task(prune_daily(desk))
+            await serve(deployments, crashes, server, alive, limit, click.echo)
+            pruning.cancel()
+
+        asyncio.run(serve_and_prune())
     click.echo("stopped")
     return 0
 
