@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -215,12 +216,17 @@ def explain(run: str, step: str | None, conditions: tuple[str, ...], as_json: bo
     show_default=True,
     help="Market seconds per second; 0 stands still.",
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Of the generated quotes.")
-def gateway(host: str, port: int, moment: str | None, speed: float, seed: int) -> None:
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Of the generated prices.")
+@click.option("--book", type=click.Path(dir_okay=False, path_type=Path), help="Holdings: a CSV file of account, symbol, quantity, average_cost.")
+@click.option("--faults", type=click.Path(dir_okay=False, path_type=Path), help="What it does wrong, and when: see docs/simulator-faults.md.")
+@click.option("--read-only", is_flag=True, help="Refuse orders.")
+@click.option("--pacing", is_flag=True, help="Limit requests as the broker does.")
+@click.option("--lines", type=click.IntRange(min=1), default=100, show_default=True, help="Market-data lines.")
+def gateway(moment: str | None, **options: Any) -> None:
     """Serve a simulated Interactive Brokers gateway until Ctrl-C."""
-    from flows.commands.gateway import serve
+    from flows.commands.gateway import Options, serve
 
-    serve(host, port, moment, speed, seed)
+    serve(Options(moment=moment, **options))
 
 
 if __name__ == "__main__":
