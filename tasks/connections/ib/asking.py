@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from tasks.connections.ib.line import Line
+from tasks.connections.ib.records import REQUESTS
 from tasks.connections.ib.requests import Request
 from tasks.connections.ib.subscriptions import Subscription
 from tasks.connections.problems import ConnectionProblem
@@ -49,6 +51,7 @@ class Asking(Line):
         except BaseException:
             self.forget(request)
             raise
+        self._tell(request)
         return request
 
     def ask_route(
@@ -79,6 +82,7 @@ class Asking(Line):
             routes.enter(route, request)
             try:
                 self._send_now(what, send, request)
+                self._tell(request)
                 return request.wait(scope)
             finally:
                 routes.leave(route, request)
@@ -103,6 +107,10 @@ class Asking(Line):
             self._recipients.leave(number)
             subscription.number = None
             raise
+        self._tell(subscription)
+
+    def _tell(self, sent: Request | Subscription) -> None:
+        self._recipients.routes.publish(REQUESTS, sent, time.time_ns())
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Cancel a subscription, if the gateway can still be told and nobody else wants the same."""

@@ -10,6 +10,7 @@ import pandas as pd
 from tasks.connections.base import Settings as BaseSettings
 from tasks.connections.clock import Clock
 from tasks.connections.ib.services.accounts import Accounts
+from tasks.connections.ib.services.connection import ConnectionLogs
 from tasks.connections.ib.services.history import History
 from tasks.connections.ib.services.news import News
 from tasks.connections.ib.services.trading import Trading
@@ -32,7 +33,7 @@ class GatewayClock:
         return pd.Timestamp(self._broker.current_time(), unit="s", tz="UTC").as_unit("ns")
 
 
-class Broker(Accounts, History, Trading, News):
+class Broker(Accounts, History, Trading, News, ConnectionLogs):
     """Reads accounts, positions, contracts, bars, quotes and news; trades once it is authorised.
 
     Every method connects when need be, also after a dropped connection, and waits no longer than

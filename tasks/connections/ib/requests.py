@@ -41,7 +41,7 @@ class Request:
         self.what = what
         self.problem: Problem | None = None
         self.rows: list[Any] = []
-        self._con_id = con_id
+        self.con_id = con_id
         self._connection = connection
         self._timeout = timeout
         self._until = time.monotonic() + timeout
@@ -61,7 +61,7 @@ class Request:
         """Keep a raw message."""
         text = payload.decode("utf-8", "backslashreplace").removesuffix("\0")
         now = time.time_ns()
-        self._messages.append(Message(self._connection, self.number, self.kind, self._con_id, direction, now, text))
+        self._messages.append(Message(self._connection, self.number, self.kind, self.con_id, direction, now, text))
 
     def add(self, row: Any, received: int) -> None:
         """A row has come."""

@@ -72,6 +72,11 @@ class Subscription:
         """Whether no more rows will come: it was closed or refused."""
         return self._is_closed or self.problem is not None
 
+    @property
+    def received(self) -> int:
+        """How many rows have come."""
+        return self._sequence
+
     def take(self, timeout: float) -> list[Taken]:
         """What has come since the last call, at once where there is some; else the first to come within
         `timeout` seconds, or nothing. Nothing at once when no more will come."""

@@ -44,9 +44,16 @@ class HistoryCallbacks(Callbacks):
 
     def historicalTicksBidAsk(self, reqId: int, ticks: Any, done: bool) -> None:  # noqa: N802, N803
         for tick in ticks:
-            numbers = (tick.priceBid, tick.priceAsk, tick.sizeBid, tick.sizeAsk)
             flags = tick.tickAttribBidAsk
-            row = BidAsk(int(tick.time), *map(number, numbers), bool(flags.bidPastLow), bool(flags.askPastHigh))
+            row = BidAsk(
+                int(tick.time),
+                number(tick.priceBid),
+                number(tick.priceAsk),
+                number(tick.sizeBid),
+                number(tick.sizeAsk),
+                bool(flags.bidPastLow),
+                bool(flags.askPastHigh),
+            )
             self._sink.row(reqId, row)
         self._end(reqId, done)
 
