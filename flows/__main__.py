@@ -184,6 +184,47 @@ def status(patience: float, as_json: bool, desk: str | None) -> None:
 
 
 @main.command()
+@_desk
+def prune(desk: str | None) -> None:
+    """Let go of what the journal needn't keep: old frames that no effect came from and that can be computed again."""
+    from flows.commands.history import prune_journal
+
+    prune_journal(desk)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[RUN|REFERENCE]…")
+@click.option("--reject", is_flag=True, help="Say no: they are never sent.")
+@click.option("--reason", default="", metavar="TEXT", help="Why not.")
+@_desk
+def approve(names: tuple[str, ...], reject: bool, reason: str, desk: str | None) -> None:
+    """Approve the orders of a run that waits for it, or single ones; show what waits when none is named."""
+    from flows.commands.approve import decide
+
+    decide(names, reason, desk, reject=reject)
+
+
+@main.command()
+@click.argument("reason", required=False, default="")
+@click.option("--cancel", is_flag=True, help="Cancel every open order of the logins too, whoever placed it.")
+@_desk
+def halt(reason: str, cancel: bool, desk: str | None) -> None:
+    """Let no order out from now on, whichever run wants to, until `hedgerow resume`."""
+    from flows.commands.halt import halt as halt_desk
+
+    halt_desk(reason, desk, cancel=cancel)
+
+
+@main.command()
+@_desk
+def resume(desk: str | None) -> None:
+    """Let orders out again after `hedgerow halt`."""
+    from flows.commands.halt import resume as resume_desk
+
+    resume_desk(desk)
+
+
+@main.command()
 @click.argument("run", metavar="RUN")
 @click.argument("step", required=False)
 @click.option("--where", "conditions", multiple=True, metavar="COLUMN=VALUE", help="Narrow to these rows.")
@@ -217,8 +258,16 @@ def explain(run: str, step: str | None, conditions: tuple[str, ...], as_json: bo
     help="Market seconds per second; 0 stands still.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Of the generated prices.")
-@click.option("--book", type=click.Path(dir_okay=False, path_type=Path), help="Holdings: a CSV file of account, symbol, quantity, average_cost.")
-@click.option("--faults", type=click.Path(dir_okay=False, path_type=Path), help="What it does wrong, and when: see docs/simulator-faults.md.")
+@click.option(
+    "--book",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Holdings: a CSV file of account, symbol, quantity, average_cost.",
+)
+@click.option(
+    "--faults",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What it does wrong, and when: see docs/simulator-faults.md.",
+)
 @click.option("--read-only", is_flag=True, help="Refuse orders.")
 @click.option("--pacing", is_flag=True, help="Limit requests as the broker does.")
 @click.option("--lines", type=click.IntRange(min=1), default=100, show_default=True, help="Market-data lines.")

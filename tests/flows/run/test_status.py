@@ -98,6 +98,7 @@ def test_what_is_well_says_what_it_is(status):
         "tables": "sqlite, 0 tables",
         "alerts": "no channels: alerts are in the log only",
         "prefect": "no API is configured here; `hedgerow up` has never served this desk",
+        "orders": "mode plan",
     }
 
 

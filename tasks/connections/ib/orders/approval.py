@@ -13,6 +13,8 @@ from tasks.connections.scope import current
 
 LOOK = 0.2
 """Seconds between two looks at the ledger."""
+MARGIN = 1.0
+"""Seconds of the step's time, at most, that are left for sending what was approved at the last moment."""
 NOBODY = "nobody approved it in time"
 _WALL = WallClock()
 
@@ -36,6 +38,8 @@ def ask_approval(
     references = [order.reference for order in orders]
     deadline = current().deadline
     given = deadline.remaining(seconds)
+    if given < seconds:
+        given -= min(MARGIN, given / 10)
     ledger.wait(orders, session, notionals, _WALL.now().value + int(given * 1e9))
     until = time.monotonic() + given
     while True:
