@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     at: Annotated[datetime | None, BeforeValidator(_parse_moment)] = Field(
         default=None, description="Simulated time at the start; 15 minutes before the last session's close when absent"
     )
+    faults: str | None = Field(
+        default=None, description="A script of what the simulated gateway does wrong; see docs/simulator-faults.md"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
@@ -52,4 +55,6 @@ class Settings(BaseSettings):
             raise ValueError("a simulated market keeps its own time: leave out `clock: wall`")
         if self.simulated and self.port is not None:
             raise ValueError("a simulated gateway takes a free port: leave out `port`, or `simulated`")
+        if self.faults is not None and not self.simulated:
+            raise ValueError("`faults` are a simulated gateway's: leave them out, or say `simulated: true`")
         return self

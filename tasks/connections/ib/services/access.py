@@ -32,10 +32,12 @@ class Access(Connection):
 
     def _gateway(self) -> SimulatedGateway:
         from tasks.connections.ib.simulator.gateway import SimulatedGateway
+        from tasks.connections.ib.simulator.script import read_script
 
         if self._simulated is None:
             settings = self.settings
-            self._simulated = SimulatedGateway(now=settings.at, speed=settings.speed, seed=settings.seed)
+            script = None if settings.faults is None else read_script(Path(settings.faults))
+            self._simulated = SimulatedGateway(now=settings.at, speed=settings.speed, seed=settings.seed, script=script)
         return self._simulated
 
     def _open(self) -> None:
