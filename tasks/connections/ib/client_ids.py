@@ -39,11 +39,31 @@ class ClientId:
     """
 
     def __init__(self, folder: Path, host: str, port: int, first: int) -> None:
-        self.number, self._lock = _lend(folder / "client-ids", f"{host.replace('/', '_')}-{port}", first)
+        self.number, self._lock = _lend(folder / "client-ids", _name(host, port), first)
 
     def give_back(self) -> None:
         """Another may have it."""
         self._lock.release()
+
+
+def is_free(folder: Path, host: str, port: int, number: int) -> bool:
+    """Whether no process of the desk has this client id."""
+    from filelock import FileLock, Timeout
+
+    path = folder / "client-ids" / f"{_name(host, port)}-{number}.lock"
+    if not path.parent.is_dir():
+        return True
+    lock = FileLock(path, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return False
+    lock.release()
+    return True
+
+
+def _name(host: str, port: int) -> str:
+    return f"{host.replace('/', '_')}-{port}"
 
 
 def _lend(folder: Path, gateway: str, first: int) -> tuple[int, FileLock]:

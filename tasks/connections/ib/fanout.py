@@ -74,6 +74,8 @@ def ask_all(
                 abandon(request)
                 request.complete(error if isinstance(error, Problem) else Problem(f"{request.what} was given up."))
         raise
+    finally:
+        slots.settle()
 
 
 class _Counter:

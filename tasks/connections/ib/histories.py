@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from tasks.connections.ib.bridge import Bridge
 from tasks.connections.ib.contracts import Contract
-from tasks.connections.ib.pacing import Slots, Window
+from tasks.connections.ib.pacing_ledger import REPEAT, HistorySlots, PacingLedger
 from tasks.connections.ib.requests import Request
 from tasks.connections.problems import DataProblem
 from tasks.connections.scope import current
 
-REPEAT = 15.0
-"""Seconds within which the broker takes an identical request for a violation."""
+FINE = frozenset({"1 secs", "5 secs", "10 secs", "15 secs", "30 secs"})
+"""Sizes of bars that the broker counts for ten minutes."""
 
 LONGEST_IN_DAYS = 365
 SESSIONS_A_YEAR = 250
@@ -51,11 +51,17 @@ def daily(contract: Contract, sessions: int, adjusted: bool) -> Question:
 
 
 class Histories:
-    """Asks for bars; the same question within 15 seconds gets the same answer, from memory."""
+    """Asks for bars; the same question within 15 seconds gets the same answer, from memory.
 
-    def __init__(self) -> None:
-        self.slots = Slots(50)
-        self._window = Window(limit=5, seconds=2.0)
+    Parameters
+    ----------
+    ledger
+        Of what all processes of the desk ask for; None: the gateway doesn't count.
+    """
+
+    def __init__(self, ledger: PacingLedger | None = None) -> None:
+        self.slots = HistorySlots(ledger)
+        self._ledger = ledger
         self._asked: dict[Question, tuple[float, Bridge, Request]] = {}
         self._pruned_at = 0.0
         self._lock = threading.Lock()
@@ -75,13 +81,33 @@ class Histories:
                 current().deadline.check(what)
                 time.sleep(min(known, 0.2))
                 continue
-            self._window.enter((contract.con_id, contract.exchange, question.what), what)
+            self.admit(repr(question), contract, question.what, question.size in FINE, what)
             with self._lock:
                 known = self._known(question, bridge)  # another thread may have asked by now
                 if known == 0:
                     request = self._send(bridge, question, connection, timeout)
                     self._asked[question] = (time.monotonic(), bridge, request)
                     return request
+
+    def admit(self, identity: str, contract: Contract, shown: str, is_fine: bool, what: str) -> None:
+        """Wait until a request for history may be sent: bars or ticks, through `ask` or not.
+
+        Parameters
+        ----------
+        identity
+            The request in full.
+        shown
+            Of which prices: `TRADES`, `BID_ASK` …
+        is_fine
+            Whether it is for bars of 30 seconds or less, or for ticks.
+        what
+            For errors.
+
+        Raises `DeadlinePassed` when the step's time is up first.
+        """
+        if self._ledger is not None:
+            weight = (2 if shown == "BID_ASK" else 1) if is_fine else 0
+            self._ledger.enter(identity, f"{contract.con_id} {contract.exchange} {shown}", weight, what)
 
     def cancel(self, bridge: Bridge, request: Request) -> None:
         """Tell the gateway that the bars are no longer wanted."""
@@ -99,6 +125,8 @@ class Histories:
         if not request.done or request.problem is None or isinstance(request.problem, DataProblem):
             return request
         if asked_of is not bridge:
+            if self._ledger is not None:
+                self._ledger.forget(repr(question))
             return 0.0  # it was lost with its connection, and never answered
         return REPEAT - (now - asked_at)
 

@@ -1,7 +1,6 @@
 """How fast the broker may be asked.
 
-Source: the broker's limits of 50 messages a second, of 50 open historical requests, and of fewer
-than 6 historical requests for one contract in 2 seconds.
+Source: the broker's limit of 50 messages a second. For history see `pacing_ledger`.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from tasks.connections.scope import current
 
@@ -61,37 +59,6 @@ class TokenBucket:
             return (1 - self._tokens) / self._rate
 
 
-class Window:
-    """At most `limit` of the same key in any `seconds`."""
-
-    def __init__(
-        self,
-        limit: int,
-        seconds: float,
-        now: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._limit, self._seconds = limit, seconds
-        self._now, self._sleep = now, sleep
-        self._times: dict[Hashable, deque[float]] = {}
-        self._lock = threading.Lock()
-
-    def enter(self, key: Hashable, what: str) -> None:
-        """Wait until there is room for one more. Raises `DeadlinePassed` when the step's time is up first."""
-        while True:
-            current().deadline.check(what)
-            with self._lock:
-                now = self._now()
-                times = self._times.setdefault(key, deque())
-                while times and now - times[0] >= self._seconds:
-                    times.popleft()
-                if len(times) < self._limit:
-                    times.append(now)
-                    return
-                missing = times[0] + self._seconds - now
-            self._sleep(min(missing, SLICE))
-
-
 class Slots:
     """At most `count` open at once."""
 
@@ -110,3 +77,6 @@ class Slots:
     def give(self) -> None:
         """One is free again."""
         self._free.release()
+
+    def settle(self) -> None:
+        """Write down what has been given, where others are to know: may wait, as `give` may not."""

@@ -134,7 +134,10 @@ class History(Reference):
         wire = wire_contract(routed)
         found: list[Tick] = []
         slots = self._slots()
+        histories = self._borrowed().histories
         while start < end:
+            identity = repr((routed, what, start, regular_hours))
+            histories.admit(identity, routed, what, is_fine=True, what=f"Ticks of {contract}")
             slots.take("ticks", lambda: None)
             try:
                 page: list[Tick] = self._ask(
@@ -146,6 +149,7 @@ class History(Reference):
                 )
             finally:
                 slots.give()
+                slots.settle()
             found += [tick for tick in page if start <= tick.time < end]
             if len(found) > limit:
                 raise DataProblem(

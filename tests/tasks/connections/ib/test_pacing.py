@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.connections.ib.pacing import TokenBucket, Window
+from tasks.connections.ib.pacing import TokenBucket
 from tasks.connections.problems import DeadlinePassed
 from tasks.connections.scope import Deadline, Scope, entered
 
@@ -30,25 +30,6 @@ def test_no_second_sees_more_than_45_messages_after_the_first_burst() -> None:
     assert moments[44] == 0.0
     # 155 more at 45 a second take 155/45 = 3.44 s
     assert moments[-1] == pytest.approx(155 / 45, abs=1e-3)
-
-
-def test_fewer_than_six_questions_about_one_contract_in_two_seconds() -> None:
-    time = Time()
-    window = Window(limit=5, seconds=2.0, now=time.now, sleep=time.sleep)
-    moments = []
-    for _ in range(11):
-        window.enter(265598, "history")
-        moments.append(round(time.at, 3))
-    assert moments == [0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 4]
-
-
-def test_another_contract_does_not_wait() -> None:
-    time = Time()
-    window = Window(limit=5, seconds=2.0, now=time.now, sleep=time.sleep)
-    for _ in range(5):
-        window.enter(265598, "history")
-    window.enter(756733, "history")
-    assert time.at == 0.0
 
 
 def test_a_step_past_its_deadline_takes_no_token() -> None:
