@@ -5,18 +5,21 @@ from __future__ import annotations
 import itertools
 import math
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.connections.ib.bridge import Bridge
-from tasks.connections.ib.client_ids import ClientId
+from tasks.connections.ib.client_ids import ClientId, is_free
 from tasks.connections.ib.events import ConnectionLog
 from tasks.connections.ib.histories import Histories
 from tasks.connections.ib.keeper import Keeper, Patience
 from tasks.connections.ib.latest import Latest, LatestTable
 from tasks.connections.ib.orders.book import OrderBook
 from tasks.connections.ib.pacing import Slots, TokenBucket
+from tasks.connections.ib.pacing_ledger import PacingLedger
 from tasks.connections.ib.recipients import Routes
+from tasks.connections.ib.records import REQUESTS, Records
 from tasks.connections.ib.requests import FIRST_ID
 from tasks.connections.ib.subscriptions import Send, Subscription
 from tasks.connections.ib.watchers import Watchers
@@ -48,11 +51,13 @@ class Shared:
         """Whether to connect again although nothing is subscribed to."""
         self.timeout = 10.0
         """Seconds for an attempt to connect."""
-        self.histories = Histories()
+        self._ledger = None if folder is None else _ledger(folder, address)
+        self.histories = Histories(self._ledger)
         self.lines = Slots(50)
         """Quotes asked for at once: half of the 100 lines that an account has by default."""
         self.watchers = Watchers()
         self.routes = Routes()
+        self.records = Records(self.routes)
         self.latest = LatestTable()
         """The latest prices and sizes of whatever is subscribed to with `subscribe_latest`."""
         self.events = ConnectionLog(address.host, address.port, address.client_id, self.routes)
@@ -87,6 +92,8 @@ class Shared:
                 if self._folder is not None:
                     if self._client_id is None:
                         self._client_id = ClientId(self._folder, address.host, address.port, number)
+                        if self._ledger is not None:
+                            self._ledger.belongs_to(self._client_id.number)
                     number = self._client_id.number
                 is_reconnect = self._bridge is not None
                 bridge = Bridge(
@@ -155,6 +162,8 @@ class Shared:
         with self._connecting:
             if self._bridge is not None:
                 self._bridge.close()
+            if self._ledger is not None:
+                self._ledger.close()
             if self._client_id is not None:
                 self._client_id.give_back()
                 self._client_id = None
@@ -182,11 +191,17 @@ class Shared:
     def _forget(self, subscription: Subscription) -> None:
         with self._listing:
             self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
+        self.routes.publish(REQUESTS, subscription, time.time_ns())
         if subscription.route:
             self.routes.leave(subscription.route, subscription)
         bridge = self._bridge
         if bridge is not None and not self._is_closed:
             bridge.unsubscribe(subscription)
+
+
+def _ledger(folder: Path, address: Address) -> PacingLedger:
+    host, port = address.host, address.port
+    return PacingLedger(folder, host, port, lambda number: is_free(folder, host, port, number))
 
 
 _pool: dict[Address, Shared] = {}
