@@ -223,11 +223,13 @@ def place_orders(
     if most == "plan" or run.past:
         placed = {order.reference: Placed(order.reference, "planned") for order in passed}
     elif passed:
-        if most == "approve":
-            _ask(broker, passed, run, approval)
-        placed = {result.reference: result for result in broker.place(passed, run.session, patience.total_seconds())}
+        undecided = _ask(broker, passed, run, approval) if most == "approve" else {}
+        to_place = [order for order in passed if order.reference not in undecided]
+        sent = broker.place(to_place, run.session, patience.total_seconds()) if to_place else []
+        placed = undecided | {result.reference: result for result in sent}
         if wait == "fill":
-            placed |= {each.reference: each for each in broker.follow(list(placed), patience.total_seconds())}
+            followed = broker.follow([order.reference for order in to_place], patience.total_seconds())
+            placed |= {each.reference: each for each in followed}
     else:
         placed = {}
     results = [
@@ -239,9 +241,15 @@ def place_orders(
     return cast("DataFrame[Orders]", orders_frame(results))
 
 
-def _ask(broker: Broker, orders: list[Order], run: Run, approval: timedelta) -> None:
+def _ask(broker: Broker, orders: list[Order], run: Run, approval: timedelta) -> dict[str, Placed]:
+    """Wait until a person has decided; the orders that are not to be sent."""
     note(f"Waiting for approval of {listed(orders, separator='; ')}: `hedgerow approve {run.id}`.")
-    broker.ask_approval(orders, run.session, approval.total_seconds())
+    decided = broker.ask_approval(orders, run.session, approval.total_seconds())
+    return {
+        reference: Placed(reference, intent.state, intent.reason, order=intent.order)
+        for reference, intent in decided.items()
+        if intent.state in ("rejected", "expired")
+    }
 
 
 def _tell(results: list[Placed], mode: str) -> None:

@@ -51,4 +51,4 @@ def ask_approval(
             ledger.expire(references, NOBODY, always=True)
             deadline.check("Orders that wait to be approved")
             return {reference: intent for reference in references if (intent := ledger.find(reference)) is not None}
-        time.sleep(min(LOOK, max(0.01, deadline.remaining(LOOK))))
+        time.sleep(min(LOOK, max(0.01, until - time.monotonic())))
