@@ -46,12 +46,13 @@ class Asking(Line):
         self._bucket.take(what)
         request = Request(next(self._numbers), kind, what, con_id, connection, timeout)
         self._recipients.enter(request.number, request)
+        sent = time.time_ns()
         try:
             self._send_now(what, lambda client: send(client, request.number), request)
         except BaseException:
             self.forget(request)
             raise
-        self._tell(request)
+        self._tell(request, sent)
         return request
 
     def ask_route(
@@ -81,8 +82,9 @@ class Asking(Line):
             self._recipients.enter(request.number, request)
             routes.enter(route, request)
             try:
+                sent = time.time_ns()
                 self._send_now(what, send, request)
-                self._tell(request)
+                self._tell(request, sent)
                 return request.wait(scope)
             finally:
                 routes.leave(route, request)
@@ -107,10 +109,10 @@ class Asking(Line):
             self._recipients.leave(number)
             subscription.number = None
             raise
-        self._tell(subscription)
+        self._tell(subscription, time.time_ns())
 
-    def _tell(self, sent: Request | Subscription) -> None:
-        self._recipients.routes.publish(REQUESTS, sent, time.time_ns())
+    def _tell(self, asked: Request | Subscription, sent: int) -> None:
+        self._recipients.routes.publish(REQUESTS, asked, sent)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Cancel a subscription, if the gateway can still be told and nobody else wants the same."""

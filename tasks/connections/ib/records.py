@@ -98,7 +98,6 @@ class _Asked:
         self._kind, self._what, self._con_id = asked.kind, asked.what, asked.con_id
         self._asked: Request | Subscription | None = asked
         self._ended: _Ended | None = None
-        self._started = time.monotonic()
         if isinstance(asked, Request):
             asked.when_done(self._end)
 
@@ -107,7 +106,7 @@ class _Asked:
         if isinstance(asked, Request):
             problem = asked.problem
             self._ended = (
-                time.monotonic() - self._started,
+                max(0.0, (time.time_ns() - self.sent_ns) / 1e9),
                 "failed" if problem else "answered",
                 len(asked.rows),
                 str(problem or ""),
