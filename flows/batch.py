@@ -1,4 +1,4 @@
-"""A batch run from end to end: one session, every step once."""
+"""A run from end to end: one session, every step once, or a stream for as long as it lasts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from flows import prefect_api, threads
+from flows import prefect_api
 from flows.context import OpenConnections, RunContext
 from flows.dask_cluster import Cluster
 from flows.desk import Desk
@@ -25,12 +25,12 @@ from flows.graph import Node, unroll
 from flows.idempotency import check_past
 from flows.journal import Journal
 from flows.logs import hide_secrets
+from flows.modes import require_runnable, run_steps
 from flows.occasion import Occasion
 from flows.outcome import Outcome
 from flows.plan import Plan
-from flows.runnable import require_runnable
 from flows.simulated import take_to_session
-from flows.watch import Silent, Watcher
+from flows.watch import Onlooker, Silent, Watcher
 from tasks.connections.clock import WallClock
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
 
@@ -51,11 +51,13 @@ class Finished:
     tracked: str | None
     """The address of its page in Prefect's UI; None where it ran untracked."""
     past: bool
+    cancelled: bool = False
+    """It was a stream, and was stopped before its end."""
 
     @property
     def status(self) -> str:
-        """completed, or failed where any step failed."""
-        return "failed" if self.failures else "completed"
+        """completed; failed where any step failed; cancelled where it was stopped."""
+        return "failed" if self.failures else "cancelled" if self.cancelled else "completed"
 
     @property
     def failures(self) -> dict[str, Outcome]:
@@ -73,13 +75,14 @@ def run_batch(
     occasion: Occasion = BY_HAND,
     untracked: bool = False,
     watcher: Watcher | None = None,
+    onlookers: tuple[Onlooker, ...] = (),
 ) -> Finished:
     """Run a plan once.
 
     Parameters
     ----------
     plan
-        A checked plan, with no stream.
+        A checked plan.
     desk
         Its connections, limits and data folder.
     parameters
@@ -93,6 +96,10 @@ def run_batch(
         Why it runs: by hand, or as a slot of its schedule; and the flow run that it is the body of.
     untracked
         Run on threads of this process even where a Prefect API is configured.
+    watcher
+        Told of the steps as they go.
+    onlookers
+        Told of a stream's firings.
 
     Raises
     ------
@@ -130,6 +137,7 @@ def run_batch(
                     slot=place.slot,
                     again=again,
                     watcher=watcher or Silent(),
+                    onlookers=onlookers,
                     workers=workers if isinstance(workers, Cluster) else None,
                 )
                 return _journalled(context, occasion, api)
@@ -188,13 +196,14 @@ def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Fin
     page: str | None = None
     try:
         if api is None:
-            outcomes: Mapping[str, Outcome] = threads.run_nodes(nodes, context)
+            outcomes: Mapping[str, Outcome] = run_steps(nodes, context, tracked=False)
         elif occasion.flow_run is not None:
             outcomes, page = _in_flow(nodes, context, occasion.flow_run), _page(api, occasion.flow_run)
         else:
             outcomes, page = _as_flow(nodes, context, api)
     except BaseException as error:
-        context.journal.end_run(context.id, "crashed", describe(error), WallClock().now())
+        status = "cancelled" if context.stopped.is_set() and context.plan.file.stream else "crashed"
+        context.journal.end_run(context.id, status, describe(error), WallClock().now())
         raise
     finished = Finished(
         context.id,
@@ -205,6 +214,7 @@ def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Fin
         time.perf_counter() - begun,
         page,
         context.past,
+        cancelled=context.stopped.is_set(),
     )
     if finished.failures:
         outcomes = {**outcomes, **run_on_failure(context)}
@@ -220,11 +230,11 @@ def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Fin
 
 def _in_flow(nodes: list[Node], context: RunContext, flow_run: str) -> Mapping[str, Outcome]:
     """Run as the body of the flow run that is under way."""
-    from flows.tracked import name_run, run_nodes
+    from flows.tracked import name_run
 
     name_run(flow_run, f"{context.plan.name} {context.session}")
     try:
-        return run_nodes(nodes, context)
+        return run_steps(nodes, context, tracked=True)
     except BaseException:  # cancelled, or the process is told to end
         context.stop()
         raise
@@ -240,13 +250,12 @@ def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[
     from prefect.states import Completed, Failed
 
     from flows.flow import as_flow
-    from flows.tracked import run_nodes
 
     outcomes: dict[str, Outcome] = {}
 
     def body(_: Mapping[str, Any]) -> State[None]:
         with _in_run_log(flow_run.id):
-            outcomes.update(run_nodes(nodes, context))
+            outcomes.update(run_steps(nodes, context, tracked=True))
         if failures := [name for name, outcome in outcomes.items() if outcome.status == "failed"]:
             return Failed(message=f"failed: {', '.join(failures)} (run {context.id})")
         return Completed(message=f"run {context.id}")

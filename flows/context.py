@@ -13,7 +13,7 @@ import pandas as pd
 from flows.desk import Desk
 from flows.journal import Journal
 from flows.plan import Plan
-from flows.watch import Silent, Watcher
+from flows.watch import Onlooker, Silent, Watcher
 from tasks.connections.base import Connection, Tradable
 from tasks.connections.clock import Clock, WallClock
 from tasks.connections.problems import Problem
@@ -90,6 +90,7 @@ class RunContext:
     again: int = 0
     """How many times more than once effects are asked for, on purpose."""
     watcher: Watcher = field(default_factory=Silent)
+    onlookers: tuple[Onlooker, ...] = ()
     workers: Cluster | None = None
     """Who computes pure steps; None: the run's own process."""
     stopping: list[Deadline] = field(default_factory=list)

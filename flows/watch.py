@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flows.graph import Node
 from flows.outcome import Outcome
+
+if TYPE_CHECKING:
+    from flows.stream.firing import Fired, Graph
 
 
 class Watcher(Protocol):
@@ -28,6 +31,16 @@ class Watcher(Protocol):
 
     def step_ended(self, node: Node, outcome: Outcome) -> None:
         """A step is done, one way or another."""
+
+
+class Onlooker(Protocol):
+    """Told of a stream as it goes, in the thread that fires; must be quick."""
+
+    def fired(self, graph: Graph, fired: Fired) -> None:
+        """A firing is done."""
+
+    def told(self, name: str, text: str) -> None:
+        """A source or a step says something to a person."""
 
 
 class Silent:

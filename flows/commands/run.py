@@ -20,6 +20,7 @@ from flows.outcome import Outcome
 from flows.plain import records
 from flows.plan import Plan
 from flows.project import find_pipeline, find_root
+from flows.stream.show import LiveView
 from flows.terminal import Terminal, show_frame
 from flows.watch import Silent, Watcher
 from tasks.connections.problems import Problem
@@ -44,8 +45,9 @@ def run_pipeline(
 
     plan, desk, parameters = prepared(name, params, profile)
     console = Console(soft_wrap=True)
-    terminal = Terminal(console)
+    terminal: Terminal | LiveView = LiveView(console) if plan.file.stream else Terminal(console)
     watcher: Watcher = Silent() if as_json else terminal
+    onlookers = (terminal,) if isinstance(terminal, LiveView) and not as_json else ()
     if not as_json:
         console.print(f"[bold]{plan.name}[/]  {plan.file.description}", highlight=False)
     try:
@@ -58,6 +60,7 @@ def run_pipeline(
                 again=again,
                 untracked=untracked,
                 watcher=watcher,
+                onlookers=onlookers,
             )
     except KeyboardInterrupt:
         terminal.stop()
@@ -69,7 +72,7 @@ def run_pipeline(
         click.echo(json.dumps(as_object(finished), default=str))
     else:
         _show(console, finished)
-    return 0 if finished.status == "completed" else 1
+    return 1 if finished.status == "failed" else 0
 
 
 def prepared(name: str, params: list[str], profile: str | None) -> tuple[Plan, Desk, dict[str, Any]]:
@@ -120,7 +123,7 @@ def _show(console: Any, finished: Finished) -> None:
         console.print()
         show_frame(console, f"[bold]{output[0]}[/]", output[1])
     console.print()
-    color = "green" if finished.status == "completed" else "red"
+    color = {"completed": "green", "cancelled": "yellow"}.get(finished.status, "red")
     tracked = finished.tracked or "not tracked: no Prefect API is configured, or --untracked was given"
     console.print(
         f"run [bold]{finished.id}[/] [{color}]{finished.status}[/] · session {finished.session}"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -23,6 +23,7 @@ from flows.stream.recovery import checkpoint, restore
 from flows.stream.replay import Recording
 from flows.stream.spool import Spool
 from flows.stream.world import LiveWorld
+from flows.watch import Onlooker
 from tasks.connections.clock import WallClock
 
 log = logging.getLogger("hedgerow.stream")
@@ -30,18 +31,11 @@ log = logging.getLogger("hedgerow.stream")
 CHECKPOINT_EVERY = 5.0
 IDLE = 1.0
 """Seconds after which staleness is looked at again where nothing comes."""
+QUIET = 300.0
+"""Seconds in which the same sentence isn't told again."""
+MANY = 1000
 
 End = Literal["completed", "cancelled"]
-
-
-class Onlooker(Protocol):
-    """Told of a stream as it goes, in the thread that fires; must be quick."""
-
-    def fired(self, graph: Graph, fired: Fired) -> None:
-        """A firing is done."""
-
-    def told(self, name: str, text: str) -> None:
-        """A source or a step says something to a person."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,8 @@ class Stream:
         self._onlookers = onlookers
         self._until = until
         self._bell = Doorbell()
-        self._said: dict[str, str] = {}
+        self._said: dict[str, dict[str, float]] = {}
+        """When each sentence was last told, by whom it is of."""
         self._number = 0
         self._feeds_now: Mapping[str, Feed] = {}
 
@@ -195,12 +190,11 @@ class Stream:
                 self._bell.rung = False
                 moment = time.monotonic()
                 if any(feed.inbox.is_due(moment) for feed in feeds.values()):
-                    found = {
+                    return {
                         name: taken.rows
                         for name, feed in feeds.items()
                         if feed.inbox.is_due(moment) and (taken := feed.inbox.take()) is not None
                     }
-                    return found
                 if wait == 0.0:
                     return {}
                 if all(feed.ended and not feed.inbox.waiting for feed in feeds.values()) and not graph.owes:
@@ -234,9 +228,13 @@ class Stream:
         self._tell("", f"goes on after firing {graph.number}, {len(since)} of them taken again since the checkpoint")
 
     def _tell(self, name: str, text: str) -> None:
-        if self._said.get(name) == text:
+        now = time.monotonic()
+        said = self._said.setdefault(name, {})
+        if now - said.get(text, -QUIET) < QUIET:
             return
-        self._said[name] = text
+        if len(said) > MANY:
+            said.clear()
+        said[text] = now
         log.info("%s: %s", name or self.context.plan.name, text)
         for onlooker in self._onlookers:
             onlooker.told(name, text)
@@ -258,6 +256,3 @@ def _about(context: RunContext) -> dict[str, Any]:
         "text": context.plan.text,
         "begun": WallClock().now().isoformat(),
     }
-
-
-__all__ = ["Ended", "Onlooker", "Stream", "spool_path"]

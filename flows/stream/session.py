@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import pandas as pd
 
@@ -12,21 +16,20 @@ from flows.outcome import Outcome
 from flows.schedule import slots_of
 from flows.stream.firing import Graph
 from flows.stream.layout import Place
-from flows.stream.runner import Ended, Onlooker, Stream
+from flows.stream.runner import Ended, Stream
 from tasks.connections.problems import Refused
 
 
-def run_stream(context: RunContext, onlookers: tuple[Onlooker, ...] = ()) -> Mapping[str, Outcome]:
+def run_stream(context: RunContext) -> Mapping[str, Outcome]:
     """Run a plan with a `stream:` to its end, and journal how each step ended.
 
-    It ends at its schedule's `until`, when every source has ended, or when `context.stop` is called.
+    It ends at its schedule's `until`, when every source has ended, when `context.stop` is called, and at
+    the first SIGINT or SIGTERM where it has the main thread: what waits is taken then, and the state kept.
 
     Parameters
     ----------
     context
         The run.
-    onlookers
-        Who is told how it goes.
 
     Returns
     -------
@@ -43,10 +46,51 @@ def run_stream(context: RunContext, onlookers: tuple[Onlooker, ...] = ()) -> Map
             f"{context.plan.name} is a stream, and {context.session} is over.",
             f"Replay what was captured: `hedgerow replay {context.plan.name} --session {context.session}`.",
         )
-    stream = Stream(context, onlookers, _until(context))
+    stream = Stream(context, context.onlookers, _until(context))
     context.on_stop.append(stream.stop)
-    ended = stream.run()
-    return {place.name: _journalled(place, ended, context) for place in stream.layout.places}
+    with _stopped_by_signals(stream) as received:
+        ended = stream.run()
+    if ended.how == "cancelled":
+        context.stopped.set()
+    outcomes = {place.name: _journalled(place, ended, context) for place in stream.layout.places}
+    received.pass_on()
+    return outcomes
+
+
+class _Received:
+    """A signal that ended the stream, for whoever would have handled it."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.handlers: dict[int, Any] = {}
+
+    def pass_on(self) -> None:
+        """Prefect turns SIGTERM into a cancelled run: let it, now that nothing is under way."""
+        if self.number == signal.SIGTERM and callable(handler := self.handlers.get(signal.SIGTERM)):
+            handler(self.number, None)
+
+
+@contextmanager
+def _stopped_by_signals(stream: Stream) -> Iterator[_Received]:
+    received = _Received()
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def stop(number: int, _: Any) -> None:
+        if received.number is not None:  # the second time somebody means it
+            signal.signal(number, received.handlers[number])
+            signal.raise_signal(number)
+        received.number = number
+        stream.stop()
+
+    for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+        received.handlers[number] = signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        for number, handler in received.handlers.items():
+            signal.signal(number, handler)
 
 
 def _until(context: RunContext) -> pd.Timestamp | None:
