@@ -65,6 +65,7 @@ def test_thousands_and_decimals_are_undone_in_every_notation(number):
         ("12,34", Notation(thousands=",")),  # a group of two: a continental decimal, or a slip
         ("1,2345", Notation(thousands=",")),
         (",123", Notation(thousands=",")),
+        ("1234,567", Notation(thousands=",")),
         ("1 234", ISO),
         ("0x10", ISO),
         ("1_000", ISO),
