@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple, cast
@@ -16,7 +17,7 @@ from tasks.columns import frame_of
 from tasks.connections.durations import Duration
 from tasks.connections.ib.broker import Broker
 from tasks.connections.ib.contracts import Contract, Quote
-from tasks.connections.ib.snapshots import RunningQuote
+from tasks.connections.ib.snapshots import quote_of
 from tasks.connections.problems import Problem
 from tasks.connections.scope import note
 from tasks.contracts import contracts_of, with_benchmark
@@ -25,6 +26,11 @@ from tasks.run import Run
 from tasks.sessions import close_before
 from tasks.stream import Arrival, Stream
 from tasks.wording import listed
+
+GRACE = 1.0
+"""Seconds that the first prices of a contract are waited for, so that its first row isn't half a quote."""
+
+WAKE = 0.2
 
 PriceKind = Literal["mid", "last", "close", "none"]
 
@@ -131,28 +137,26 @@ def watch_quotes(
     """
     asked, _ = with_benchmark(contracts_of(universe), broker, benchmark)
     contracts = {contract.con_id: contract for contract in asked}
-    followed = broker.follow_ticks(asked)
+    followed = broker.follow_quotes(asked)
     is_simulated = broker.is_simulated()
-    running = {con_id: RunningQuote(con_id, is_simulated) for con_id in contracts}
-    refused: dict[int, Quote] = {}
+    waiting: dict[int, Seen] = {}
+    until = dict.fromkeys(contracts, math.inf)
 
     def refuse(con_id: int, problem: Problem) -> None:
-        refused[con_id] = Quote(con_id, reason=str(problem))
+        until[con_id] = 0.0
+        waiting[con_id] = Seen(contracts[con_id], Quote(con_id, reason=str(problem)), run.now())
 
     def read(arrivals: list[Arrival]) -> pd.DataFrame:
-        times: dict[int, int] = {}
-        for con_id, time, tick in arrivals:
-            running[con_id].add(tick)
-            times[con_id] = time
-        seen = {
-            con_id: Seen(contracts[con_id], running[con_id].quote(), pd.Timestamp(time, unit="ns", tz="UTC"))
-            for con_id, time in times.items()
-        }
-        seen |= {con_id: Seen(contracts[con_id], quote, run.now()) for con_id, quote in refused.items()}
-        refused.clear()
-        return _frame([seen[con_id] for con_id in sorted(seen)], price, calendar)
+        now = time.monotonic()
+        for con_id, moment, latest in arrivals:
+            quote = quote_of(con_id, latest, is_simulated)
+            waiting[con_id] = Seen(contracts[con_id], quote, pd.Timestamp(moment, unit="ns", tz="UTC"))
+            is_whole = quote.bid > 0 and quote.ask > 0
+            until[con_id] = 0.0 if is_whole else min(until[con_id], now + GRACE)
+        ready = sorted(con_id for con_id in waiting if until[con_id] <= now)
+        return _frame([waiting.pop(con_id) for con_id in ready], price, calendar)
 
-    return Stream(followed, read, Quotes, run.clock, refused=refuse)
+    return Stream(followed, read, Quotes, run.clock, wake=WAKE, refused=refuse)
 
 
 class Seen(NamedTuple):

@@ -17,7 +17,7 @@ from tasks.connections.ib.callbacks.sink import Sink
 from tasks.connections.ib.callbacks.trading import TradingCallbacks
 
 
-class Receiver(  # type: ignore[misc]  # ibapi ships no types
+class Receiver(
     SessionCallbacks,
     AccountCallbacks,
     ReferenceCallbacks,
@@ -25,7 +25,7 @@ class Receiver(  # type: ignore[misc]  # ibapi ships no types
     MarketCallbacks,
     NewsCallbacks,
     TradingCallbacks,
-    EWrapper,
+    EWrapper,  # type: ignore[misc]  # ibapi ships no types
 ):
     """Never blocks; what it raises is caught by its caller, one message at a time."""
 

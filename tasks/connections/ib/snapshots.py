@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.connections.ib.contracts import MarketDataKind, Quote
 from tasks.connections.ib.rows.ticks import MARKET_DATA_TYPE
+
+if TYPE_CHECKING:
+    from tasks.connections.ib.latest import LatestQuote
 
 PRICES = {1: "bid", 2: "ask", 4: "last", 9: "close"}
 DELAYED_PRICES = {66: "bid", 67: "ask", 68: "last", 75: "close"}
@@ -27,6 +30,27 @@ def read_quote(con_id: int, ticks: Iterable[tuple[Any, ...]], is_simulated: bool
     for tick in ticks:
         running.add(tick)
     return running.quote()
+
+
+def quote_of(con_id: int, latest: LatestQuote, is_simulated: bool) -> Quote:
+    """The quote that the latest prices make up."""
+    prices = {name: _price(getattr(latest, name)) for name in ("bid", "ask", "last", "close")}
+    is_halted = latest.halted > 0
+    if all(math.isnan(getattr(latest, name)) for name in prices):
+        return Quote(con_id, is_halted=is_halted, reason="no quote: the broker sent no price")
+    kind = KINDS.get(int(latest.market_data_type), "live") if latest.market_data_type > 0 else "live"
+    if latest.is_delayed == 1 and kind in ("live", "frozen"):
+        kind = "delayed"
+    return Quote(
+        con_id,
+        bid=prices["bid"],
+        ask=prices["ask"],
+        last=prices["last"],
+        close=prices["close"],
+        last_time=datetime.fromtimestamp(latest.last_time, UTC) if latest.last_time > 0 else None,
+        market_data="simulated" if is_simulated else kind,
+        is_halted=is_halted,
+    )
 
 
 class RunningQuote:

@@ -106,18 +106,29 @@ class Asking(Access):
         return self._borrowed().subscribe(kind, what, send, cancel, connection=self.name, con_id=con_id, route=route)
 
     def _follow_each(
-        self, kind: str, contracts: Mapping[int, Contract | DataProblem], send: About, cancel: Send
+        self,
+        kind: str,
+        contracts: Mapping[int, Contract | DataProblem],
+        send: About,
+        cancel: Send,
+        *,
+        latest: bool = False,
     ) -> dict[int, Subscription | DataProblem]:
-        """What keeps coming of each contract, by its id."""
+        """What keeps coming of each contract, by its id; with `latest`, the latest prices and sizes alone."""
         followed: dict[int, Subscription | DataProblem] = {}
         try:
             for con_id, contract in contracts.items():
                 if isinstance(contract, Problem):
                     followed[con_id] = contract
                     continue
-                followed[con_id] = self._follow(
-                    kind, f"{kind.capitalize()} of {contract}", _about(send, contract), cancel, con_id=con_id
-                )
+                what, ask = f"{kind.capitalize()} of {contract}", _about(send, contract)
+                if latest:
+                    self._bridge()
+                    followed[con_id] = self._borrowed().subscribe_latest(
+                        kind, what, ask, cancel, connection=self.name, con_id=con_id
+                    )
+                else:
+                    followed[con_id] = self._follow(kind, what, ask, cancel, con_id=con_id)
         except BaseException:
             close_all(followed)
             raise

@@ -77,6 +77,20 @@ class Market(Reference):
             lambda client, number: client.cancelMktData(number),
         )
 
+    def follow_quotes(self, contracts: Sequence[Contract]) -> dict[int, Subscription | DataProblem]:
+        """The latest prices and sizes of each contract, however fast they come: rows are `LatestQuote`."""
+        from tasks.connections.ib.client import wire_contract
+
+        return self._follow_each(
+            "quotes",
+            self._routed(contracts),
+            lambda client, number, contract: client.reqMktData(
+                *(number, wire_contract(contract), "", False, False, [])
+            ),
+            lambda client, number: client.cancelMktData(number),
+            latest=True,
+        )
+
     def follow_events(self, contracts: Sequence[Contract], kind: EventKind) -> dict[int, Subscription | DataProblem]:
         """Every trade, or every change of bid and ask or of the middle: rows are `Trade`, `BidAsk` or `Midpoint`."""
         from tasks.connections.ib.client import wire_contract
