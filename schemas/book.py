@@ -19,7 +19,9 @@ class Positions(Universe):
     account: Category
     quantity: np.float64 = pa.Field(description="Contracts held; negative when short")
     average_cost: np.float64 = pa.Field(
-        description="Cost of one contract as the broker states it: for options and futures it includes the multiplier"
+        nullable=True,
+        description="Cost of one contract as the broker states it: for options and futures it includes the multiplier;"
+        " null where it states none",
     )
 
 
