@@ -15,6 +15,7 @@ from tasks.connections.ib.services.history import History
 from tasks.connections.ib.services.news import News
 from tasks.connections.ib.services.trading import Trading
 from tasks.connections.ib.settings import Settings
+from tasks.connections.problems import ConnectionProblem, Problem
 
 __all__ = ["Broker", "GatewayClock", "Settings"]
 
@@ -52,13 +53,36 @@ class Broker(Accounts, History, Trading, News, ConnectionLogs):
         return GatewayClock(self) if self.settings.clock == "gateway" else None
 
     def check_health(self) -> str:
-        """Connect, with a client id of its own so that a run under way isn't in the way, and ask for the time."""
-        if not self.settings.simulated:
-            own = self.settings.model_copy(update={"client_id": random.choice(PROBES)})  # noqa: S311 - guards nothing
+        """Connect, with a client id of its own so that a run under way isn't in the way, and ask for the time.
+
+        A connection that a process of the desk has lost and doesn't get back is a problem too,
+        whether or not this one could connect: it says since when.
+        """
+        if self.settings.simulated:
+            self.open()
+            return f"simulated, {self._told()}"
+        own = self.settings.model_copy(update={"client_id": random.choice(PROBES)})  # noqa: S311 - guards nothing
+        try:
             with Broker(self.name, own, self.folder) as probe:
-                return f"{own.host}:{own.port}, {probe._told()}"
-        self.open()
-        return f"simulated, {self._told()}"
+                told = f"{own.host}:{own.port}, {probe._told()}"
+        except Problem as problem:
+            raise type(problem)(" ".join([problem.reason, *self._outages()]), problem.instruction) from problem
+        outages = self._outages()
+        if outages:
+            raise ConnectionProblem(" ".join(outages), "It goes on trying; look at the gateway, and at that run's log.")
+        return told
+
+    def _outages(self) -> list[str]:
+        """Connections that the desk's processes have lost, each in a sentence."""
+        from tasks.connections.ib.pool import outages_of
+
+        settings = self.settings
+        return [
+            f"A run's connection, as client {outage.client_id}, has been lost since "
+            f"{pd.Timestamp(outage.since_ns, unit='ns'):%Y-%m-%d %H:%M:%S} UTC, after {outage.attempts} attempts to "
+            f"make it again: {outage.reason}"
+            for outage in outages_of(self.folder, settings.host, settings.port).read()
+        ]
 
     def _told(self) -> str:
         now = pd.Timestamp(self.current_time(), unit="s")

@@ -13,6 +13,7 @@ from typing import Any
 from tasks.connections.ib.bridge import Bridge
 from tasks.connections.ib.events import ConnectionLog
 from tasks.connections.ib.messages import BrokerMessage
+from tasks.connections.ib.outages import Outage, Outages
 from tasks.connections.ib.subscriptions import Subscription
 from tasks.connections.ib.watchers import Watchers
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
@@ -57,6 +58,8 @@ class Keeper:
         Whether the connection is to be kept.
     subscriptions
         Those to send again.
+    outages
+        Where to write down that the connection is lost, for other processes.
     """
 
     def __init__(
@@ -67,9 +70,11 @@ class Keeper:
         watchers: Watchers,
         events: ConnectionLog,
         patience: Patience,
+        outages: Outages | None = None,
     ) -> None:
         self._connect, self._is_wanted, self._subscriptions = connect, is_wanted, subscriptions
         self._watchers, self._events, self._patience = watchers, events, patience
+        self._outages = outages
         self.refused: Problem | None = None
         """Why no more attempts are made."""
         self._bridge: Bridge | None = None
@@ -89,6 +94,7 @@ class Keeper:
     def made(self, bridge: Bridge) -> None:
         """A new bridge is connected."""
         self._events.made(bridge.client_id)
+        self._write_outage(None)
         with self._changed:
             self.refused = None
             self._ids_in_use = 0
@@ -128,6 +134,7 @@ class Keeper:
             self._changed.notify_all()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(1.0)
+        self._write_outage(None)
 
     def subscribe(self, bridge: Bridge, subscription: Subscription) -> None:
         """Send a subscription, unless it has been sent."""
@@ -193,6 +200,7 @@ class Keeper:
         except Problem as problem:
             failed = self._last_straw(problem)
             self._events.failed(failed)
+            self._write_outage(failed)
             with self._changed:
                 self._next_attempt = time.monotonic() + next(self._waits)
                 if not failed.retryable:
@@ -200,6 +208,16 @@ class Keeper:
             if not failed.retryable:
                 for subscription in self._subscriptions():
                     subscription.complete(failed)
+
+    def _write_outage(self, problem: Problem | None) -> None:
+        events = self._events
+        if self._outages is None:
+            return
+        if problem is None or events.lost_since_ns is None:
+            self._outages.end(events.client_id)
+        else:
+            since, attempts = events.lost_since_ns, events.attempts
+            self._outages.keep(Outage(events.client_id, since, attempts, problem.reason))
 
     def _last_straw(self, problem: Problem) -> Problem:
         """A client id that stays in use is another program's by now."""

@@ -16,6 +16,7 @@ from tasks.connections.ib.histories import Histories
 from tasks.connections.ib.keeper import Keeper, Patience
 from tasks.connections.ib.latest import Latest, LatestTable
 from tasks.connections.ib.orders.book import OrderBook
+from tasks.connections.ib.outages import Outages
 from tasks.connections.ib.pacing import Slots, TokenBucket
 from tasks.connections.ib.pacing_ledger import PacingLedger
 from tasks.connections.ib.recipients import Routes
@@ -78,6 +79,7 @@ class Shared:
             self.watchers,
             self.events,
             patience or Patience(),
+            None if folder is None else outages_of(folder, address.host, address.port),
         )
         self.watchers.add(self.book)
         self.watchers.add(self._keeper)
@@ -199,6 +201,11 @@ class Shared:
             bridge.unsubscribe(subscription)
 
 
+def outages_of(folder: Path, host: str, port: int) -> Outages:
+    """Which processes of the desk have lost their connection to a gateway, and want it back."""
+    return Outages(folder, host, port, lambda number: is_free(folder, host, port, number))
+
+
 def _ledger(folder: Path, address: Address) -> PacingLedger:
     host, port = address.host, address.port
     return PacingLedger(folder, host, port, lambda number: is_free(folder, host, port, number))
@@ -208,16 +215,18 @@ _pool: dict[Address, Shared] = {}
 _lock = threading.Lock()
 
 
-def borrow(address: Address, folder: Path | None) -> Shared:
+def borrow(address: Address, folder: Path | None, timeout: float = 10.0, paced: bool = True) -> Shared:
     """The connection to this address, made at its first use; give it back.
 
     Its client id is the first from the address's on that no other process of the desk has, whose
-    data folder this is; the address's own where there is none.
+    data folder this is; the address's own where there is none. `timeout` is for connecting again,
+    in seconds; not `paced`, messages go out as fast as they can.
     """
     with _lock:
         shared = _pool.get(address)
         if shared is None:
-            shared = _pool[address] = Shared(address, folder)
+            shared = _pool[address] = Shared(address, folder, paced=paced)
+            shared.timeout = timeout
         shared.users += 1
         return shared
 

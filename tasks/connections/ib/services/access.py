@@ -52,7 +52,9 @@ class Access(Connection):
             gateway = self._gateway().start()
             host, port = gateway.host, gateway.port
         address = Address(host, port, settings.client_id, MARKET_DATA_TYPE[settings.market_data])
-        self._shared = borrow(address, None if settings.simulated else self.folder)
+        # A simulated gateway of one's own is nobody's to spare.
+        folder, is_paced = (None, False) if settings.simulated else (self.folder, True)
+        self._shared = borrow(address, folder, self._timeout, is_paced)
         try:
             self._shared.bridge(self._timeout)
         except BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import struct
@@ -10,15 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.connections.ib.bridge import Bridge
+from tasks.connections.ib.broker import Broker
 from tasks.connections.ib.client import wire_contract
+from tasks.connections.ib.client_ids import ClientId
 from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.keeper import Patience
-from tasks.connections.ib.pool import Address, Shared
+from tasks.connections.ib.outages import Outage
+from tasks.connections.ib.pool import Address, Shared, outages_of
 from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.ib.subscriptions import Subscription
@@ -78,13 +81,15 @@ def follow(shared: Shared) -> Subscription:
 def say(gateway: SimulatedGateway, code: int, text: str = "") -> None:
     """The gateway's notice to all its clients."""
 
-    async def speak() -> None:
+    said = threading.Event()
+
+    def speak() -> None:
         for session in gateway.clients:
             session.error(-1, code, text)
-            await session.flush()
+        said.set()
 
-    assert gateway._loop is not None
-    asyncio.run_coroutine_threadsafe(speak(), gateway._loop).result(5)
+    gateway._listener.call(speak)
+    assert said.wait(5)
 
 
 def until(holds: Callable[[], Any], seconds: float = 5.0) -> None:
@@ -349,3 +354,41 @@ def test_the_last_ten_thousand_events_are_kept_and_go_to_who_subscribes(
         shared.events.keep("notice", number)
     assert len(shared.events.events) == 10_000
     assert shared.events.events[-1].code == 10_049
+
+
+def test_how_the_desk_is_tells_of_a_connection_that_another_run_has_lost(
+    start_gateway: Start, tmp_path: Path, connect: Callable[..., Broker]
+) -> None:
+    gateway = start_gateway()
+    port, desk = gateway.port, tmp_path / "desk"
+    shared = Shared(Address("127.0.0.1", port, 17, 1), desk, SOON, paced=False)
+    try:
+        quotes = follow(shared)
+        quotes.take(5)
+        assert connect(port).check_health().startswith(f"127.0.0.1:{port}, DU1234567")
+        gateway.stop()
+        until(lambda: shared.events.attempts >= 2)
+        said = r"There is no gateway at .*A run's connection, as client 17, has been lost since \d{4}-.* UTC, after \d+"
+        with pytest.raises(ConnectionProblem, match=said):
+            connect(port).check_health()
+        busy = SimulatedGateway(port=port)
+        enter = busy.enter
+        busy.enter = lambda session, client_id: client_id != 17 and enter(session, client_id)  # type: ignore[method-assign]
+        with busy:
+            until(lambda: quotes.problem is not None)
+            with pytest.raises(ConnectionProblem, match=r"as client 17, has been lost since .*Client id 17 is in use"):
+                connect(port).check_health()
+            shared.close()
+            assert connect(port).check_health()
+    finally:
+        shared.close()
+
+
+def test_a_killed_runs_outage_ends_with_it(tmp_path: Path) -> None:
+    outages = outages_of(tmp_path, "127.0.0.1", 4002)
+    lent = ClientId(tmp_path, "127.0.0.1", 4002, 17)
+    outages.keep(Outage(17, 1, 3, "gone"))
+    assert outages.read() == [Outage(17, 1, 3, "gone")]
+    lent.give_back()  # as the system does for a process that was killed
+    assert outages.read() == []
+    assert list((tmp_path / "outages").iterdir()) == []
