@@ -68,7 +68,7 @@ class Loadings(Frame):
 
     con_id: np.int64 = pa.Field(gt=0)
     symbol: Category
-    factor_id: np.int64 = pa.Field(gt=0, description="The factor's con_id")
+    factor_id: np.int64 = pa.Field(gt=0, metadata={"refers_to": "con_id"}, description="The factor's con_id")
     factor: Category = pa.Field(description="The factor's symbol")
     loading: np.float64 = pa.Field(nullable=True, description="Return for one of the factor's, the others held still")
     loading_error: np.float64 = pa.Field(nullable=True, ge=0, description="Standard error of the loading")
