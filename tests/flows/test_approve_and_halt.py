@@ -246,5 +246,5 @@ def test_a_halted_desk_approves_nothing(project: Project) -> None:
     assert done.exit_code == 1
     assert "Nothing is approved." in done.output
     assert hedgerow("approve", reference, "--reject").exit_code == 0
-    assert result().outcomes["orders"].status == "failed"
+    assert order_of(result())["status"] == "rejected"
     assert project.held == []

@@ -1,13 +1,19 @@
-"""Orders stay within what the desk allows, whole or not at all; and none is sent yet."""
+"""Orders stay within what the desk allows, whole or not at all, and are placed as they are planned."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas.frame import schema_of
-from schemas.orders import Intents, Orders
+from schemas.orders import Intents, OpenOrders, Orders
+from tasks.connections.ib.broker import Broker, Settings
+from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.problems import DataProblem
 from tasks.orders import place_orders, plan_orders
 from tasks.run import OrderPolicy, Run
@@ -23,8 +29,35 @@ def planned(hedge, rules, **more):
     return schema_of(Intents).validate(plan_orders(hedge, rules, **more))
 
 
-def placed(intents, rules, key="k1"):
-    return schema_of(Orders).validate(place_orders(intents, Run("r", "p", date(2022, 12, 28), key=key), rules))
+class Never:
+    """Stands where nothing may be asked of the broker."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the broker was asked for {name}")
+
+
+def placed(intents, rules, key="k1", broker=None, **more):
+    run = Run("r", "p", date(2022, 12, 28), key=key)
+    return schema_of(Orders).validate(place_orders(intents, run, rules, broker or Never(), **more))
+
+
+@pytest.fixture
+def gateway() -> Iterator[SimulatedGateway]:
+    with SimulatedGateway() as started:
+        yield started
+
+
+@pytest.fixture
+def broker_of(gateway: SimulatedGateway, tmp_path: Path) -> Iterator[Callable[..., Broker]]:
+    """A broker that is authorised to do what a policy lets it."""
+    with ExitStack() as stack:
+
+        def make(rules: OrderPolicy) -> Broker:
+            made = stack.enter_context(Broker("gateway", Settings(port=gateway.port), tmp_path))
+            made.authorise(rules)
+            return made
+
+        yield make
 
 
 def test_a_negative_quantity_is_a_sale_in_the_desks_first_account(hedges):
@@ -109,13 +142,6 @@ def test_orders_are_only_planned_and_it_is_said(hedges, notes):
     assert notes == ["Nothing was sent: 1 order planned, 0 refused."]
 
 
-@pytest.mark.parametrize("mode", ["approve", "send"])
-def test_a_desk_that_wants_to_send_is_told_that_this_version_does_not(hedges, notes, mode):
-    order = placed(planned(hedges(SPY), policy(mode=mode)), policy(mode=mode)).iloc[0]
-    assert (order["status"], order["reason"]) == ("planned", "this version only plans")
-    assert notes == [f"Nothing was sent: this version only plans orders, though the desk's mode is `{mode}`."]
-
-
 def test_a_refused_intent_becomes_a_refused_order_with_its_reason(hedges):
     rules = policy(mode="send", quantity=1.0)
     order = placed(planned(hedges(SPY), rules), rules).iloc[0]
@@ -130,3 +156,104 @@ def test_a_reference_is_the_same_again_and_another_for_another_order(hedges):
     other_account = planned(hedges(SPY), policy(), account="DU1X")
     others = {*placed(intents, policy(), key="k2")["reference"], *placed(other_account, policy())["reference"]}
     assert len({first, second} | others) == 5
+
+
+REAL = {"con_id": 756733, "symbol": "SPY", "price": 378.0}
+ACCOUNT = "DU1234567"
+
+
+def working(*rows: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    text = {"reference": "", "why_held": "", "reason": "", "oca_group": "", "algo": ""}
+    names = {"account": "DU1", "symbol": "SPY", "security_type": "STK", "currency": "USD", "action": "BUY"}
+    terms = {"status": "Submitted", "order_type": "LMT", "time_in_force": "DAY"}
+    whole = {"order_id": 1, "client_id": 17, "perm_id": 5, "con_id": 900, "parent_id": 0}
+    numbers = {"filled": 0.0, "remaining": 40.0, "average_price": float("nan"), "multiplier": 1.0, "quantity": 40.0}
+    prices = {"limit_price": 390.0, "stop_price": float("nan")}
+    defaults = {**text, **names, **terms, **whole, **numbers, **prices, "time": pd.Timestamp("2022-12-28", tz="UTC")}
+    frame = pd.DataFrame([{**defaults, "order": str(number), **row} for number, row in enumerate(rows)])
+    types = {name: str(column.dtype) for name, column in schema_of(OpenOrders).columns.items()}
+    return schema_of(OpenOrders).validate(frame[list(types)].astype(types))
+
+
+@pytest.mark.parametrize(
+    ("hedge", "at_work", "left"),
+    [
+        (-100.0, [{"action": "SELL", "remaining": 40.0}], -60.0),
+        (-100.0, [{"action": "SELL", "remaining": 100.0}], None),
+        (-100.0, [{"action": "SELL", "remaining": 130.0}], None),  # more than is wanted: it is not traded against
+        (-100.0, [{"action": "BUY", "remaining": 40.0}], -140.0),  # what it will buy has to be sold too
+        (100.0, [{"action": "BUY", "remaining": 40.0}, {"action": "BUY", "remaining": 10.0}], 50.0),
+        (100.0, [{"action": "BUY", "remaining": 40.0, "account": "DU2"}], 100.0),
+        (100.0, [{"action": "BUY", "remaining": 40.0, "con_id": 901}], 100.0),
+        (100.0, [{"action": "SELL", "remaining": 40.0, "order_type": "STP"}], 100.0),  # it may never trade
+        (100.0, [{"action": "SELL", "remaining": 40.0, "parent_id": 3}], 100.0),
+        (100.0, [{"action": "BUY", "remaining": 0.0, "status": "Filled"}], 100.0),
+    ],
+)
+def test_what_is_working_already_is_not_asked_for_again(hedges, hedge, at_work, left):
+    intents = planned(hedges({**SPY, "quantity": hedge}), policy(), working=working(*at_work))
+    signs = intents["action"].map({"BUY": 1.0, "SELL": -1.0}).astype(float)
+    assert (signs * intents["quantity"]).tolist() == ([] if left is None else [left])
+
+
+def test_an_order_may_go_with_its_exits(hedges):
+    intents = planned(hedges({**SPY, "quantity": 10.0}), policy(), take_profit=0.05, stop_loss=0.02)
+    terms = intents[["role", "action", "quantity", "order_type", "limit_price", "stop_price"]].astype(object)
+    assert terms.where(terms.notna(), None).values.tolist() == [
+        ["entry", "BUY", 10.0, "MKT", None, None],
+        ["take_profit", "SELL", 10.0, "LMT", 420.0, None],  # 400 × 1.05
+        ["stop_loss", "SELL", 10.0, "STP", None, 392.0],  # 400 × 0.98
+    ]
+    sale = planned(hedges({**SPY, "quantity": -10.0}), policy(), stop_loss=0.02)
+    assert sale["stop_price"].tolist()[1:] == [408.0]
+    with pytest.raises(DataProblem, match="`stop_loss` is 2, and must be a fraction"):
+        planned(hedges(SPY), policy(), stop_loss=2.0)
+
+
+def test_orders_are_sent_with_the_terms_they_were_planned_with(hedges, gateway, broker_of, notes):
+    rules = policy(mode="send", accounts=[ACCOUNT])
+    intents = planned(
+        hedges({**REAL, "price": 300.0, "quantity": 10.0}), rules,
+        order_type="LMT", time_in_force="GTC", algo="Adaptive", algo_parameters={"adaptivePriority": "Patient"},
+    )  # fmt: skip
+    order = placed(intents, rules, broker=broker_of(rules)).iloc[0]
+    (held,) = gateway.trading.registry.all()
+    assert (order["status"], order["order_id"], order["perm_id"]) == ("working", held.order_id, held.perm_id)
+    assert held.values["orderRef"] == order["reference"]
+    assert (held.kind, held.tif, held.values["lmtPrice"], held.values["algoStrategy"]) == (
+        "LMT", "GTC", 300.0, "Adaptive",
+    )  # fmt: skip
+    assert [(each["tag"], each["value"]) for each in held.values["algoParams"]] == [("adaptivePriority", "Patient")]
+    assert notes[-1] == "1 order: 1 working."
+
+
+def test_an_entry_and_its_exits_are_one_family_at_the_broker(hedges, gateway, broker_of):
+    rules = policy(mode="send", accounts=[ACCOUNT])
+    intents = planned(hedges({**REAL, "quantity": 10.0}), rules, take_profit=0.05, stop_loss=0.02)
+    orders = placed(intents, rules, broker=broker_of(rules))
+    entry, profit, loss = gateway.trading.registry.all()
+    assert orders["status"].tolist() == ["filled", "working", "working"]
+    assert profit.parent is loss.parent is entry
+    assert profit.values["ocaGroup"] == loss.values["ocaGroup"] != ""
+
+
+def test_only_what_the_desk_allows_is_sent(hedges, gateway, broker_of, notes):
+    rules = policy(mode="send", accounts=[ACCOUNT], quantity=50)
+    other = {"con_id": 265598, "symbol": "AAPL", "price": 125.0, "quantity": 5.0}
+    orders = placed(planned(hedges({**REAL, "quantity": 100.0}, other), rules), rules, broker=broker_of(rules))
+    assert orders[["symbol", "status"]].astype(str).values.tolist() == [["SPY", "refused"], ["AAPL", "filled"]]
+    assert orders["reason"].tolist() == ["100 contracts, 50 in one order allowed", ""]
+    assert len(gateway.trading.registry.all()) == 1
+
+
+def test_waiting_for_the_fill_reports_how_far_it_has_come(hedges, broker_of):
+    rules = policy(mode="send", accounts=[ACCOUNT])
+    broker = broker_of(rules)
+    filled = placed(planned(hedges({**REAL, "quantity": 7.0}), rules), rules, broker=broker, wait="fill").iloc[0]
+    assert (filled["status"], filled["filled"]) == ("filled", 7.0)
+    assert 370 < filled["average_price"] < 390
+    far = planned(hedges({**REAL, "price": 300.0, "quantity": 7.0}), rules, order_type="LMT")
+    waiting = placed(far, rules, "k2", broker, wait="fill", patience=timedelta(seconds=0.3)).iloc[0]
+    assert (waiting["status"], waiting["filled"]) == ("working", 0.0)
