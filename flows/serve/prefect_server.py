@@ -115,7 +115,12 @@ class PrefectServer:
         # The server needs no secret of the desk's, and its API must be its own.
         withheld = ("PREFECT_API_URL", PREFIX)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
-        own = {"PREFECT_SERVER_UI_API_URL": self.url, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}  # the pages' API
+        own = {
+            "PREFECT_SERVER_UI_API_URL": self.url,  # of its pages
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # Every five seconds otherwise, in which it plans the runs of what is just being registered again and again.
+            "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "20",
+        }
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", self.host, "--port", str(self.port)]
         with self.log.open("wb") as log, _lock(self.log.parent) as lock:
             with suppress(OSError):  # one that can't be ended has it
