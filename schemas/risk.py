@@ -47,12 +47,13 @@ class ShrunkBetas(Betas):
 class RollingBetas(Frame):
     """Betas over a window of sessions that moves on, one row a contract and the window's last session."""
 
-    __key__: ClassVar[tuple[str, ...]] = ("con_id", "session")
+    __key__: ClassVar[tuple[str, ...]] = ("con_id", "last_session")
 
     con_id: np.int64 = pa.Field(gt=0)
     symbol: Category
     benchmark_id: np.int64 = pa.Field(gt=0, metadata={"refers_to": "con_id"}, description="The benchmark's con_id")
-    session: Session = pa.Field(description="The last of the window")
+    first_session: Session = pa.Field(description="Of the window")
+    last_session: Session = pa.Field(description="Of the window")
     beta: np.float64 = pa.Field(nullable=True, description="Null where the window has too few observations")
     beta_error: np.float64 = pa.Field(nullable=True, ge=0, description="Standard error of beta")
     intercept: np.float64 = pa.Field(nullable=True, description="Return per session")

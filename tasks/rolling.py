@@ -53,7 +53,7 @@ def roll_betas(
     Returns
     -------
     RollingBetas
-        Sorted by con_id and session, from each contract's first beta on. Where a window has fewer
+        Sorted by con_id and the window's last session, from each contract's first beta on. Where a window has fewer
         observations than `minimum`, or the benchmark stands still in it, the numbers are null. The
         benchmark's own are exact: beta 1, R² 1, error 0. A contract with no beta in any window isn't in
         it, and a note names it.
@@ -70,14 +70,14 @@ def roll_betas(
     weights = None if half_life is None else half_life_weights(window, half_life)
     # Newest first before thinning out, so that the latest session always has a window.
     x = sliding_window_view(panel.x, window)[::-step][::-1]
-    ends = panel.sessions[window - 1 :][::-step][::-1]
+    bounds = sliding_window_view(panel.sessions, window)[::-step][::-1][:, [0, -1]]
     parts: list[pd.DataFrame] = []
     without: list[str] = []
     for place, series in enumerate(panel.y):
         fit = least_squares(x, sliding_window_view(series, window)[::-step][::-1], weights)
         known = (fit.observations >= minimum) & np.isfinite(fit.slope)
         if known.any():
-            parts.append(_frame(panel, place, fit, known, ends))
+            parts.append(_frame(panel, place, fit, known, bounds))
         else:
             without.append(str(panel.symbols[place]))
     if without:
@@ -91,7 +91,7 @@ def roll_betas(
     return cast("DataFrame[RollingBetas]", frame)
 
 
-def _frame(panel: Panel, place: int, fit: Fit, known: np.ndarray, ends: np.ndarray) -> pd.DataFrame:
+def _frame(panel: Panel, place: int, fit: Fit, known: np.ndarray, bounds: np.ndarray) -> pd.DataFrame:
     """One contract's rows, from its first beta on; its symbol as a code, since all share the categories."""
     own = place == panel.own
     shown = slice(int(known.argmax()), None)
@@ -100,13 +100,15 @@ def _frame(panel: Panel, place: int, fit: Fit, known: np.ndarray, ends: np.ndarr
         kept: Floats = np.where(known, of_itself if own else values, np.nan)[shown]
         return kept
 
-    rows = len(ends[shown])
+    first, last = as_sessions(bounds[shown]).T
+    rows = len(first)
     return pd.DataFrame(
         {
             "con_id": np.full(rows, panel.con_ids[place]),
             "symbol": np.full(rows, panel.symbols.codes[place]),
             "benchmark_id": np.full(rows, panel.benchmark_id),
-            "session": as_sessions(ends[shown]),
+            "first_session": first,
+            "last_session": last,
             "beta": column(fit.slope, 1.0),
             "beta_error": column(fit.slope_error, 0.0),
             "intercept": column(fit.intercept, 0.0),

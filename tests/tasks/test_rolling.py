@@ -27,16 +27,17 @@ def test_every_window_is_the_regression_of_its_own_returns(panel, half_life):
     for end in range(40, 91):
         window = frame[frame["session"].isin(days[end - 40 : end])]
         alone = regress_betas(window.reset_index(drop=True), "SPY", minimum=20, half_life=half_life)
-        here = found[found["session"] == days[end - 1]].reset_index(drop=True)
+        here = found[found["last_session"] == days[end - 1]].reset_index(drop=True)
         assert here["con_id"].tolist() == alone["con_id"].tolist()
         np.testing.assert_allclose(here[NUMBERS], alone[NUMBERS], rtol=1e-9, atol=1e-15)
+        assert set(here["first_session"]) == {pd.Timestamp(days[end - 40])}
         assert here["observations"].tolist() == alone["observations"].tolist()
     assert len(found) == 6 * 51
 
 
 def test_a_window_is_what_a_straight_line_through_its_points_gives(panel):
     frame = panel(2, sessions=50)
-    found = rolled(frame, "SPY", window=30).set_index(["con_id", "session"])
+    found = rolled(frame, "SPY", window=30).set_index(["con_id", "last_session"])
     x, y = (frame.loc[frame["con_id"] == con_id, "return"].to_numpy() for con_id in (1, 2))
     days = frame.loc[frame["con_id"] == 1, "session"].to_numpy()
     for end in range(30, 51):
@@ -50,9 +51,9 @@ def test_a_window_is_what_a_straight_line_through_its_points_gives(panel):
 def test_a_step_thins_the_windows_out_from_the_latest_back(panel):
     frame = panel(3, sessions=100)
     every, fifth = rolled(frame, "SPY", window=63), rolled(frame, "SPY", window=63, step=5)
-    ends = np.sort(every["session"].unique())
-    assert np.sort(fifth["session"].unique()).tolist() == ends[::-1][::5][::-1].tolist()
-    expected = every[every["session"].isin(fifth["session"])].reset_index(drop=True)
+    ends = np.sort(every["last_session"].unique())
+    assert np.sort(fifth["last_session"].unique()).tolist() == ends[::-1][::5][::-1].tolist()
+    expected = every[every["last_session"].isin(fifth["last_session"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(fifth, expected)
 
 
@@ -65,10 +66,10 @@ def test_a_contract_begins_with_its_first_beta_and_a_hole_is_null(panel):
     found = rolled(frame, "SPY", window=30, minimum=15)
     own = found[found["con_id"] == 2]
     days = np.sort(frame["session"].unique())
-    assert own["session"].iloc[0] == days[64]  # fifteen returns by then
+    assert own["last_session"].iloc[0] == days[64]  # fifteen returns by then
     assert own["observations"].iloc[0] == 15
     assert own["beta"].isna().sum() == (own["observations"] < 15).sum() > 0
-    assert own["session"].iloc[-1] == days[-1]
+    assert own["last_session"].iloc[-1] == days[-1]
 
 
 def test_the_benchmark_is_exact_at_each_session(panel):
