@@ -74,7 +74,7 @@ def expiry_of(week: int) -> str:
 
 def chain_volatility(underlying: Instrument) -> float:
     """The volatility that prices a chain, the same for all its strikes: 20 % to 45 %, SPY's 18 %."""
-    return 0.18 if underlying.con_id == SPY.con_id else 0.20 + whole(0, underlying.con_id, 0, VOLATILITY_DRAW, 26) / 100
+    return 0.18 if underlying.con_id == SPY.con_id else (20 + whole(0, underlying.con_id, 0, VOLATILITY_DRAW, 26)) / 100
 
 
 def _decoded(con_id: int) -> Instrument:
