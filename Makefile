@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+IBAPI10 := .venv-ibapi10
 
-.PHONY: run test install check lint types soak clean
+.PHONY: run test install check lint types ibapi10 soak clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
 	$(BIN)/hedgerow run beta_hedge
 
-test: $(VENV)/.test lint types check
+test: $(VENV)/.test lint types check ibapi10
 	$(BIN)/python -m pytest -n 2 --ignore=tests/flows/serve --ignore=tests/soak
 	$(BIN)/python -m pytest tests/flows/serve tests/soak
 
@@ -24,6 +25,10 @@ types: $(VENV)/.test
 
 check: $(VENV)/.test
 	$(BIN)/hedgerow check
+
+# The broker's newer client installs into the same folder as the older one: it has an environment of its own.
+ibapi10: $(IBAPI10)/.test
+	$(IBAPI10)/bin/python -m pytest -q -p no:cacheprovider tests/tasks/connections/ib --ignore=tests/tasks/connections/ib/simulator
 
 # Twenty minutes of killing what the schedule stands on; the results are committed.
 soak: $(VENV)/.test
@@ -44,5 +49,11 @@ $(VENV)/.test: $(VENV)/.venv pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 	@touch $(VENV)/.run $@
 
+$(IBAPI10)/.test: $(VENV)/.venv constraints.txt Makefile
+	@$(PYTHON) -m venv $(IBAPI10)
+	$(IBAPI10)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  ibapi-latest==10.51.1 exchange-calendars filelock numpy pandas pandera pydantic pyyaml hypothesis pytest pytest-timeout
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .hedgerow *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(IBAPI10) .hedgerow *.egg-info .mypy_cache .ruff_cache .pytest_cache
