@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.market import Market, Touch
 from tasks.connections.ib.simulator.trading import algorithms, conditions
 from tasks.connections.ib.simulator.trading.clearing import Clearing
@@ -19,16 +20,17 @@ from tasks.connections.ib.simulator.trading.matching import (
 )
 from tasks.connections.ib.simulator.trading.order import AT_CLOSE, Leg, Order
 
-TRIGGER, PARENT = "trigger", "child"
+TRIGGER, PARENT, LOCATE = "trigger", "child", "locate"
 
 
 class Course:
     """Moves orders along. What it finds is returned; whom to tell is somebody else's business."""
 
-    def __init__(self, market: Market, hours: Hours, clearing: Clearing) -> None:
+    def __init__(self, market: Market, hours: Hours, clearing: Clearing, faults: Faults) -> None:
         self._market = market
         self._hours = hours
         self._clearing = clearing
+        self._faults = faults
 
     def decide(self, order: Order, now: int) -> list[Fill]:
         """What a live order gets at one moment; where something keeps it from the market, its status says what."""
@@ -65,7 +67,17 @@ class Course:
             return ""
         if order.is_stop and not self._triggered(order, now):
             return TRIGGER
-        return None
+        return LOCATE if self._is_short_of(order) else None
+
+    def _is_short_of(self, order: Order) -> bool:
+        """Whether the order would sell what can't be borrowed."""
+        return any(
+            leg.instrument.con_id in self._faults.not_shortable
+            and order.sign * leg.ratio < 0
+            and self._clearing.ledger.position(order.account, leg.instrument).quantity
+            < order.remaining * abs(leg.ratio)
+            for leg in order.legs
+        )
 
     def _triggered(self, order: Order, now: int) -> bool:
         if order.is_triggered:

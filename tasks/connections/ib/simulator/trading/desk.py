@@ -9,7 +9,7 @@ import pandas as pd
 
 from tasks.connections.ib.simulator.trading import groups
 from tasks.connections.ib.simulator.trading.clearing import Clearing
-from tasks.connections.ib.simulator.trading.course import Course
+from tasks.connections.ib.simulator.trading.course import LOCATE, Course
 from tasks.connections.ib.simulator.trading.day import Day
 from tasks.connections.ib.simulator.trading.executions import Execution
 from tasks.connections.ib.simulator.trading.followers import Followers
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 CASH = 1_000_000.0
 DEFAULT_ACCOUNT = "DU1234567"
 EXPIRED = "Order expired"
+HELD = "Order held while securities are located."
 
 
 class Trading:
@@ -61,7 +62,7 @@ class Trading:
         self.clearing = Clearing(self.ledger, number)
         self.notices = Notices(gateway)
         self.registry = Registry(number)
-        self.course = Course(gateway.market, self.hours, self.clearing)
+        self.course = Course(gateway.market, self.hours, self.clearing, gateway.faults)
         self.funds = Funds(gateway.market, self.ledger)
         self.is_binding = False
         """Whether orders entered by hand are client 0's from the start."""
@@ -199,12 +200,16 @@ class Trading:
         before = order.filled
         for fill in self.course.decide(order, now):
             self._tell(order, self.course.book(order, fill, now))
+        is_over = order.expires is not None and now >= order.expires
+        is_spent = order.has_swept and order.tif in ("IOC", "FOK")
+        ends = order.is_live and order.is_transmitted and (is_over or is_spent)
         if order.filled > before:
             self._settle_groups(order, order.filled - before, now)
-        else:
+        elif not ends:
+            if order.why_held == LOCATE and order.announced and order.announced[2] != LOCATE:
+                self.notices.refuse(order, 404, HELD)
             self.notices.announce(order)
-        is_over = order.expires is not None and now >= order.expires
-        if order.is_live and order.is_transmitted and (is_over or (order.has_swept and order.tif in ("IOC", "FOK"))):
+        if ends:
             self.end(order, "Cancelled", EXPIRED if is_over else f"{order.tif} order")
 
     def _settle_groups(self, order: Order, filled: float, now: int) -> None:

@@ -16,6 +16,7 @@ from tasks.connections.ib.simulator.trading.grammar import (
     text,
     where,
     whole,
+    word,
 )
 
 
@@ -92,7 +93,10 @@ SCALE: Rules = (
     ),
 )
 
-HEDGE: Rules = (*text("hedgeType"), where(lambda order: bool(order.get("hedgeType")), *text("hedgeParam")))
+HEDGE: Rules = (
+    *word("hedgeType", "D", "B", "F", "P"),
+    where(lambda order: bool(order.get("hedgeType")), *text("hedgeParam")),
+)
 
 DELTA_NEUTRAL_CONTRACT: Rules = (
     *flag("hasDeltaNeutralContract"),

@@ -45,9 +45,13 @@ class Item:
     name: str
     kind: Kind
     unset: str | None = None
+    words: tuple[str, ...] = ()
+    """What a text may be; empty: anything."""
 
     def read(self, fields: Fields, values: Values, version: int) -> None:
         text = fields.text(self.name)
+        if self.words and text not in self.words:
+            raise MalformedError(f"the field {self.name} is none of {', '.join(self.words)}: {text[:40]!r}")
         values[self.name] = text if self.kind == "text" else self._parse(text)
 
     def write(self, values: Values, version: int, out: list[object]) -> None:
@@ -184,6 +188,11 @@ def write(rules: Rules, values: Values, version: int) -> list[object]:
 def text(*names: str) -> Rules:
     """Fields that are taken as they are."""
     return tuple(Item(name, "text") for name in names)
+
+
+def word(name: str, *words: str) -> Rules:
+    """A text that is one of these, or empty."""
+    return (Item(name, "text", words=("", *words)),)
 
 
 def whole(*names: str) -> Rules:
