@@ -69,3 +69,17 @@ def test_a_misspelt_estimator_is_told_where_it_stands(hedgerow):
     assert (
         "expected a linear regressor of scikit-learn, got `HuberRegresor`: did you mean HuberRegressor" in done.stdout
     )
+
+
+def test_a_rolling_beta_is_explained_by_the_returns_of_its_window(hedgerow):
+    hedgerow.json("run", "rolling_betas", "-p", "returns=100")
+    where = ("--where", "con_id=265598", "--where", "last_session=2022-12-27")
+    told = hedgerow.json("explain", "rolling_betas", "rolling", *where)["step"]
+    (rolling,) = told["frames"][0]["rows"]
+    (returns,) = (source["frames"][0]["rows"] for source in told["inputs"])
+    ours, theirs = (
+        np.array([row["return"] for row in returns if row["con_id"] == con_id])
+        for con_id in (265598, rolling["benchmark_id"])
+    )
+    assert len(ours) == len(theirs) == 63
+    assert rolling["beta"] == pytest.approx(np.polyfit(theirs, ours, 1)[0], rel=1e-9)
