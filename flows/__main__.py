@@ -225,6 +225,22 @@ def resume(desk: str | None) -> None:
 
 
 @main.command()
+@click.argument("name", metavar="RUN|PIPELINE")
+@click.option("-p", "params", multiple=True, metavar="NAME=VALUE", help="Another value of a parameter: a what-if.")
+@click.option("--session", metavar="DATE", help="Which session's stream; the latest when absent.")
+@click.option("--speed", default="max", metavar="N|max", help="Seconds of then a second.", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_desk
+def replay(
+    name: str, params: tuple[str, ...], session: str | None, speed: str, as_json: bool, desk: str | None
+) -> None:
+    """Run a captured stream again, firing by firing: the same frames, and nothing is sent or written."""
+    from flows.commands.replay import replay_stream
+
+    sys.exit(replay_stream(name, list(params), session=session, speed=speed, as_json=as_json, profile=desk))
+
+
+@main.command()
 @click.argument("run", metavar="RUN")
 @click.argument("step", required=False)
 @click.option("--where", "conditions", multiple=True, metavar="COLUMN=VALUE", help="Narrow to these rows.")

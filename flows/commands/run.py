@@ -86,10 +86,11 @@ def prepared(name: str, params: list[str], profile: str | None) -> tuple[Plan, D
         raise Problem(f"{path.name} has errors, so nothing was run.")
     # Prefect's own lines would say again what the terminal shows; they still go to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    return checked.plan, desk, bind(checked.plan, _assignments(params))
+    return checked.plan, desk, bind(checked.plan, assignments(params))
 
 
-def _assignments(params: list[str]) -> dict[str, str]:
+def assignments(params: list[str]) -> dict[str, str]:
+    """Parameters as they are written on the command line."""
     given: dict[str, str] = {}
     for param in params:
         name, equals, value = param.partition("=")

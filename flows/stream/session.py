@@ -16,7 +16,7 @@ from flows.outcome import Outcome
 from flows.schedule import slots_of
 from flows.stream.firing import Graph
 from flows.stream.layout import Place
-from flows.stream.runner import Ended, Stream
+from flows.stream.runner import Stream
 from tasks.connections.problems import Refused
 
 
@@ -52,7 +52,7 @@ def run_stream(context: RunContext) -> Mapping[str, Outcome]:
         ended = stream.run()
     if ended.how == "cancelled":
         context.stopped.set()
-    outcomes = {place.name: _journalled(place, ended, context) for place in stream.layout.places}
+    outcomes = {place.name: journalled(place, ended.graph, context) for place in stream.layout.places}
     received.pass_on()
     return outcomes
 
@@ -102,8 +102,8 @@ def _until(context: RunContext) -> pd.Timestamp | None:
     return until if until is not None and until > context.clock.now() else None
 
 
-def _journalled(place: Place, ended: Ended, context: RunContext) -> Outcome:
-    graph: Graph = ended.graph
+def journalled(place: Place, graph: Graph, context: RunContext) -> Outcome:
+    """A step as it stands at the end, in the journal: its last frames, and what it has done."""
     held, meter = graph.held[place.name], graph.meters[place.name]
     node, task = place.node, place.node.step.task
     frames = held.frames or {}
