@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from pandera.typing import DataFrame
 
@@ -12,7 +13,6 @@ from schemas.market import Universe
 from tasks.bars import Count, Size, What, bars_of, market_of, prices_of, seconds_of
 from tasks.columns import frame_of
 from tasks.connections.ib.broker import Broker
-from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.rows.bars import Bar, RealTimeBar
 from tasks.contracts import contracts_of
 from tasks.declare import source
@@ -74,15 +74,15 @@ def watch_bars(
         changed = {con_id for con_id, _, _ in arrivals}
         for con_id, _, bar in arrivals:
             series[con_id].add(bar)
-        ended = {contracts[con_id]: each.ended(now) for con_id, each in series.items()}
-        frame = bars_of(ended, size, what, now, market).assign(complete=True)
-        if not running:
-            return frame
-        current: dict[Contract, list[Bar]] = {}
-        for con_id in sorted(changed):
+        found = {contracts[con_id]: each.ended(now) for con_id, each in series.items()}
+        still: set[tuple[int, int]] = set()
+        for con_id in sorted(changed) if running else ():
             if (bar := series[con_id].current) is not None:
-                current[contracts[con_id]] = [bar]
-        return pd.concat([frame, bars_of(current, size, what, now, market).assign(complete=False)])
+                found[contracts[con_id]].append(bar)
+                still.add((con_id, int(bar.date) * 1_000_000_000))
+        frame = bars_of(found, size, what, now, market)
+        keys = zip(frame["con_id"], frame["time"].astype("int64"), strict=True)
+        return frame.assign(complete=np.array([key not in still for key in keys], dtype=bool))
 
     return Stream(followed, read, Bars, run.clock, wake=WAKE)
 

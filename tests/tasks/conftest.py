@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from math import sqrt
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,14 @@ from schemas.book import Exposures, Positions
 from schemas.frame import Frame, empty, schema_of
 from schemas.market import Prices, Quotes, Returns
 from schemas.risk import Betas, Hedges
+from tasks.connections.ib.broker import Broker, Settings
+from tasks.connections.ib.simulator.book import Holding
+from tasks.connections.ib.simulator.gateway import SimulatedGateway
+from tasks.connections.ib.simulator.instruments import Instrument
 from tasks.connections.scope import Message, Scope, entered
+from tasks.positions import read_positions
+from tasks.run import Run
+from tasks.stream import Batch, Stream
 
 Rows = Callable[..., pd.DataFrame]
 
@@ -259,3 +270,70 @@ def panel() -> Callable[..., pd.DataFrame]:
         return schema_of(Returns).validate(frame)
 
     return make
+
+
+@dataclass(frozen=True)
+class Market:
+    """A simulated gateway in a session, and the real client connected to it."""
+
+    gateway: SimulatedGateway
+    broker: Broker
+    run: Run
+
+    @property
+    def held(self) -> pd.DataFrame:
+        """What the accounts hold: a universe."""
+        return read_positions(self.broker)
+
+
+Opened = Callable[..., Market]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    """Opens a market whose account DU1 holds one of each instrument, on 2022-12-28, fifteen minutes before the
+    close unless `now` says otherwise; simulated time stands still unless there is a `speed`."""
+    with ExitStack() as stack:
+
+        def make(
+            *held: Instrument | Holding, settings: dict[str, Any] | None = None, past: bool = False, **options: Any
+        ) -> Market:
+            book = [item if isinstance(item, Holding) else Holding("DU1", item, 1, 1.0) for item in held]
+            gateway = stack.enter_context(SimulatedGateway(book=book, **options))
+            broker = stack.enter_context(Broker("gateway", Settings(port=gateway.port, **(settings or {})), tmp_path))
+            return Market(gateway, broker, Run("r", "p", date(2022, 12, 28), clock=gateway.clock, past=past))
+
+        yield make
+
+
+Taking = Callable[..., list[Batch]]
+
+
+@pytest.fixture
+def taking() -> Taking:
+    """Takes batches of a stream until they hold so many rows, or `enough` says so of all rows, then closes it.
+
+    Whatever has come within `seconds` is what there is.
+    """
+
+    def take(
+        stream: Stream[Any],
+        rows: int = 1,
+        enough: Callable[[pd.DataFrame], bool] | None = None,
+        seconds: float = 8.0,
+    ) -> list[Batch]:
+        taken: list[Batch] = []
+        watchdog = Timer(seconds, stream.close)
+        watchdog.start()
+        try:
+            for batch in stream:
+                taken.append(batch)
+                together = pd.concat([each.rows for each in taken])
+                if enough(together) if enough else len(together) >= rows:
+                    break
+        finally:
+            watchdog.cancel()
+            stream.close()
+        return taken
+
+    return take
