@@ -72,6 +72,19 @@ class Transport:
         What acts (`ACTING`) goes out in a block of `permitted` alone, and if that still says so at the very last:
         whatever was waited for before, also for another's message to go out. Raises `Refused` otherwise.
         """
+        try:
+            self._send(frame)
+        except Exception as error:
+            self._witness.error = error
+            raise
+        return len(frame)
+
+    @property
+    def error(self) -> Exception | None:
+        """What sending a message raised in this thread, in the block of `watched` that it is in."""
+        return getattr(self._witness, "error", None)
+
+    def _send(self, frame: bytes) -> None:
         acts = ACTING.get(frame[4:].partition(b"\0")[0])
         with self._sending:
             if acts is not None:
@@ -86,7 +99,7 @@ class Transport:
             except BlockingIOError:
                 reason = f"nothing of what is sent has been read for {self._patience:g} s"
             else:
-                return len(frame)
+                return
         self.disconnect()  # half of it may have gone: what followed could not be read
         raise OSError(reason)
 
@@ -110,12 +123,17 @@ class Transport:
 
     @contextlib.contextmanager
     def watched(self, watch: Callable[[bytes], None]) -> Iterator[None]:
-        """Show `watch` each message that this thread sends in the block, before it goes out."""
-        self._witness.watch = watch
+        """Show `watch` each message that this thread sends in the block, before it goes out.
+
+        What sending one raises is raised by the block, also where the client keeps it to itself (10.x does).
+        """
+        self._witness.watch, self._witness.error = watch, None
         try:
             yield
+            if self.error is not None:
+                raise self.error
         finally:
-            self._witness.watch = None
+            self._witness.watch = self._witness.error = None
 
     def disconnect(self) -> None:
         """Close the socket; a thread that reads from it wakes up, and one that waits for room to write."""

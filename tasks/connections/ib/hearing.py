@@ -82,6 +82,8 @@ class Hearing(Line):
 
     def failed(self, request: int, code: int, text: str) -> None:
         """An error or a notice; a negative id belongs to no request."""
+        if self._client is not None and self._client.conn is not None and self._client.conn.error is not None:
+            return  # the client's own word for what sending raised, which whoever sends is told
         found = self._recipients.get(request)
         sense = meaning(code)
         what = found.what if isinstance(found, Request | Subscription) else ""

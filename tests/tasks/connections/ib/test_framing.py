@@ -75,3 +75,17 @@ def test_a_gateway_that_reads_nothing_is_given_up() -> None:
         transport.sendMsg(frame(b"z" * 5_000_000))
     assert not transport.isConnected()
     theirs.close()
+
+
+def test_what_sending_raises_is_raised_although_the_client_keeps_it_to_itself() -> None:
+    ours, theirs = socket.socketpair()
+    transport = Transport(ours)
+    transport.disconnect()
+    theirs.close()
+    with pytest.raises(OSError, match="the connection is closed"), transport.watched(lambda frame: None):
+        try:  # noqa: SIM105  # as the client of 10.x does
+            transport.sendMsg(frame(b"x"))
+        except Exception:  # noqa: S110
+            pass
+    with transport.watched(lambda frame: None):
+        assert transport.error is None
