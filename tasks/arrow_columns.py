@@ -18,8 +18,11 @@ def table_of(content: bytes, path: str) -> Any:
     from pyarrow import parquet
 
     try:
-        return parquet.read_table(pyarrow.BufferReader(content))
-    except (pyarrow.ArrowException, OSError) as error:
+        table = parquet.read_table(pyarrow.BufferReader(content))
+        table.validate(full=True)
+        str(table.schema)  # names that aren't text are found out only as they are read
+        return table
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataProblem(f"{path} is no Parquet file: {str(error).splitlines()[0]}.", "Write it again.") from None
 
 
@@ -81,18 +84,14 @@ def _integers(given: list[Any], bad: BadCells) -> tuple[pd.Series[Any], BadCells
 
 
 def _sessions(column: Any, bad: BadCells) -> tuple[pd.Series[Any], BadCells]:
-    import pyarrow
-
-    moments = column.cast(pyarrow.timestamp("ns")).to_numpy().astype("datetime64[ns]")
+    moments = _moments(column, None, bad)
     for place in np.flatnonzero(~np.isnat(moments) & (moments != moments.astype("datetime64[D]"))).tolist():
         bad[place] = f"expected a date, got `{moments[place]}`"
     return pd.Series(moments), bad
 
 
 def _instants(column: Any, written: str | None, notation: Notation, bad: BadCells) -> tuple[pd.Series[Any], BadCells]:
-    import pyarrow
-
-    naive = pd.DatetimeIndex(column.cast(pyarrow.timestamp("ns", written)).to_numpy().astype("datetime64[ns]"))
+    naive = pd.DatetimeIndex(_moments(column, written, bad))
     if written is not None:  # Arrow keeps those in UTC, whatever the zone
         return pd.Series(naive.tz_localize("UTC")), bad
     if notation.timezone is None:
@@ -102,3 +101,21 @@ def _instants(column: Any, written: str | None, notation: Notation, bad: BadCell
     for place in np.flatnonzero(np.asarray(local.isna()) & ~np.asarray(naive.isna())).tolist():
         bad[place] = f"`{naive[place]}` doesn't exist, or happens twice, in {notation.timezone.key}"
     return pd.Series(local.tz_convert("UTC")), bad
+
+
+def _moments(column: Any, zone: str | None, bad: BadCells) -> np.ndarray:
+    """Dates or times to the nanosecond; NaT, and told of, where nanoseconds don't reach: from 1678 to 2261."""
+    import pyarrow
+
+    kind = pyarrow.timestamp("ns", zone)
+    try:
+        return np.asarray(column.cast(kind).to_numpy().astype("datetime64[ns]"))
+    except pyarrow.ArrowInvalid:
+        moments = np.full(len(column), np.datetime64("NaT", "ns"))
+    for place in range(len(column)):
+        try:
+            value = column[place].cast(kind).value
+            moments[place] = np.datetime64("NaT") if value is None else np.datetime64(value, "ns")
+        except pyarrow.ArrowInvalid:
+            bad[place] = "is a date beyond the years 1678 to 2261"
+    return moments

@@ -179,7 +179,8 @@ def _sessions(
         if cell in notation.missing:
             continue
         try:
-            found[place] = np.datetime64(_date(cell, notation), "ns")
+            # pandas' own: numpy's wraps around silently beyond the years 1678 to 2261.
+            found[place] = pd.Timestamp(_date(cell, notation)).as_unit("ns").to_datetime64()
         except ValueError:
             expected = f"a date as `{notation.dates}`" if notation.dates else "a date such as 2024-12-31"
             faults[place] = f"expected {expected}, got `{_short(cell)}`"

@@ -121,7 +121,9 @@ def test_a_session_is_a_date(cell):
     assert one(cell, "datetime64[ns]") == pd.Timestamp("2022-12-28")
 
 
-@pytest.mark.parametrize("cell", ["20221228", "2022-02-30", "28.12.2022", "2022-12-28T16:00", "2022-W52-3", "today"])
+@pytest.mark.parametrize(
+    "cell", ["20221228", "2022-02-30", "28.12.2022", "2022-12-28T16:00", "2022-W52-3", "today", "2500-01-01"]
+)
 def test_what_is_no_iso_date_is_no_session(cell):
     assert one(cell, "datetime64[ns]") == f"expected a date such as 2024-12-31, got `{cell}`"
 

@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas.book import Positions
 from schemas.frame import schema_of
@@ -116,12 +118,12 @@ def test_a_header_that_names_a_column_twice_is_refused(run):
 
 def test_every_bad_cell_is_told_with_its_line_and_column(holdings):
     (holdings.root / "bad.csv").write_text(
-        HOLDINGS.replace("265598,AAPL,STK,USD,NASDAQ", "26x,AAPL,STK,USD,NASDAQ").replace("60.95", "")
+        HOLDINGS.replace("265598,AAPL,STK,USD,NASDAQ", "26x,AAPL,STK,USD,NASDAQ").replace("NYSE,1,", "NYSE,,")
         .replace("900,148", '"9,00",148')
     )  # fmt: skip
     assert refusal(read_csv, holdings, "bad.csv", columns=COLUMNS, thousands=",") == [
         "bad.csv:2: column `Conid`: expected a whole number, got `26x`",
-        "bad.csv:3: column `Cost`: is empty",
+        "bad.csv:3: column `Multiplier`: is empty",
         'bad.csv:5: column `Position`: expected a number, got `9,00` (a number with `decimal: ",", thousands: "."`).',
     ]
 
@@ -334,6 +336,11 @@ def test_parquet_columns_are_mapped_and_bad_values_told_with_their_row(run):
         ("close", pa.array([float("inf"), 1.0, 1.0]), "`inf` is no number"),
         ("con_id", pa.array([float("inf"), 1.0, 1.0]), "expected a whole number, got `inf`"),
         ("session", pa.array([1, 2, 3]).cast(pa.timestamp("s")).cast(pa.timestamp("s", "UTC")), "can't be taken for"),
+        (
+            "session",
+            pa.array([0, 400_000, 2], pa.int32()).cast(pa.date32()),
+            "parquet:2: column `session`: is a date beyond",
+        ),
         ("session", pa.array([0, 1, 2]).cast(pa.timestamp("s")), "expected a date, got `1970-01-01T00:00:01"),
     ],
 )
@@ -368,3 +375,24 @@ def test_null_returns_are_gaps_in_either_format(run):
     columns = {**{name: SOUND[name].slice(0, 2) for name in ("con_id", "symbol", "session")}, "return": [None, -0.01]}
     pd.testing.assert_frame_equal(parquet(returns, columns), from_text)
     assert from_text["return"].isna().tolist() == [True, False]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused_in_words_or_read_and_nothing_else(run, data):
+    """Whatever became of its bytes: no traceback, and no frame that isn't of its schema."""
+    pq.write_table(pa.table(SOUND), run.root / "sound.parquet")
+    for name, sound, read in (
+        ("prices.csv", PRICES.encode(), read_csv),
+        ("prices.parquet", (run.root / "sound.parquet").read_bytes(), read_parquet),
+    ):
+        damaged = bytearray(sound)
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(damaged)))
+            damaged[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        (run.root / name).write_bytes(damaged)
+        try:
+            schema_of(Prices).validate(read(run, name))
+        except DataProblem as problem:
+            told = str(problem)
+            assert name in told
