@@ -12,6 +12,7 @@ from tasks.connections.ib.simulator.trading.grammar import (
     flag,
     maybe_number,
     maybe_whole,
+    name,
     number,
     text,
     where,
@@ -108,7 +109,7 @@ DELTA_NEUTRAL_CONTRACT: Rules = (
 )
 
 ALGORITHM: Rules = (
-    *text("algoStrategy"),
+    *name("algoStrategy"),
     where(lambda order: bool(order.get("algoStrategy")), Many("algoParams", TAGS)),
 )
 

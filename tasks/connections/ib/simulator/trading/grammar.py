@@ -47,11 +47,15 @@ class Item:
     unset: str | None = None
     words: tuple[str, ...] = ()
     """What a text may be; empty: anything."""
+    is_name: bool = False
+    """Whether a text must begin with a letter: a number there is a field too many or too few before it."""
 
     def read(self, fields: Fields, values: Values, version: int) -> None:
         text = fields.text(self.name)
         if self.words and text not in self.words:
             raise MalformedError(f"the field {self.name} is none of {', '.join(self.words)}: {text[:40]!r}")
+        if self.is_name and text and not (text[0].isascii() and text[0].isalpha()):
+            raise MalformedError(f"the field {self.name} is no name: {text[:40]!r}")
         values[self.name] = text if self.kind == "text" else self._parse(text)
 
     def write(self, values: Values, version: int, out: list[object]) -> None:
@@ -193,6 +197,11 @@ def text(*names: str) -> Rules:
 def word(name: str, *words: str) -> Rules:
     """A text that is one of these, or empty."""
     return (Item(name, "text", words=("", *words)),)
+
+
+def name(*names: str) -> Rules:
+    """Texts that begin with a letter, or are empty."""
+    return tuple(Item(name, "text", is_name=True) for name in names)
 
 
 def whole(*names: str) -> Rules:

@@ -125,14 +125,10 @@ def test_leftovers_and_gaps_are_refused_at_every_version(
     order = {"orderId": 1, "symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
     order |= {"action": "BUY", "totalQuantity": 5, "orderType": "MKT", "account": "DU1234567", "transmit": True}
     fields = write(PLACE_ORDER, order, version)
-    for wrong in ([*fields, ""], [*fields, 1], fields[:-1], fields[1:], [*fields[:20], "", *fields[20:]]):
+    for wrong in ([*fields, ""], [*fields, 1], fields[:-1], fields[1:], [*fields[:60], "", *fields[60:]]):
         trader.send(3, *wrong)
         (answer,) = trader.settle()
         assert answer[3] == "320", answer
     assert gateway.malformed == 5
-    # a field too many may happen to fit a group that isn't always there: then what it says is refused
-    trader.send(3, *fields[:60], "", *fields[60:])
-    ((_, code, _),) = told.errors(trader.settle())
-    assert code in (201, 320)
     trader.send(3, *fields)
     assert told.statuses(trader.settle())[-1][0] == "Filled"
