@@ -38,6 +38,7 @@ MESSAGES = {
 """Names of the messages that a script may wait for; others by their numbers."""
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+DATED = re.compile(r"\d{4}-\d{2}-\d{2}.")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -214,7 +215,8 @@ class _Reader:
     def _named(self, node: yaml.Node, parts: dict[str, yaml.Node]) -> Action | None:
         name = self._text(node)
         if name not in ACTIONS:
-            self._mistake(node, f"there is no fault `{name}`{_meant(name, ACTIONS)}")
+            if name:
+                self._mistake(node, f"there is no fault `{name}`{_meant(name, ACTIONS)}")
             return None
         given = {key: self._value(parts[key], *spec) for key, spec in ACTIONS[name].items() if key in parts}
         return Action(name, given)
@@ -280,6 +282,8 @@ class _Reader:
 
 def _instant(text: str) -> int:
     try:
+        if not DATED.match(text):
+            raise ValueError(text)
         moment = pd.Timestamp(text)
     except ValueError:
         raise ValueError("is no moment: write it as 2022-12-28T20:50:00Z, or +30s after the start") from None
