@@ -14,33 +14,48 @@ from tasks.connections.problems import ConnectionProblem, Refused
 CHUNK = 65536
 ACTING = {b"3": "an order", b"4": "a cancel", b"58": "a cancel of all orders", b"21": "an exercise of options"}
 """Kinds of messages that change what the broker holds."""
-LARGEST = 1 << 26
+LARGEST = 1 << 24
 """No message of the broker comes near this many bytes; a length above it means that the bytes are none of its."""
+
+
+_LENGTH = struct.Struct(">I").unpack_from
 
 
 class FrameBuffer:
     """Cuts length-prefixed messages out of chunks, however they were cut up on the way."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._size = 0
+        self._needed = 4
+        """Bytes without which no message is complete."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The messages that are now complete, in one pass. Raises `ConnectionProblem` for an impossible length."""
-        data = self._rest + chunk
-        messages, start = [], 0
-        while len(data) - start >= 4:
-            (length,) = struct.unpack_from(">I", data, start)
+        self._rest.append(chunk)
+        self._size += len(chunk)
+        if self._size < self._needed:
+            return []
+        data = b"".join(self._rest) if len(self._rest) > 1 else chunk
+        messages, start, size = [], 0, len(data)
+        while True:
+            if size - start < 4:
+                self._needed = 4
+                break
+            (length,) = _LENGTH(data, start)
             if length > LARGEST:
                 raise ConnectionProblem(
                     f"The other side sent a message of {length} bytes: it doesn't speak the broker's protocol.",
                     "Check the host and port.",
                 )
             end = start + 4 + length
-            if end > len(data):
+            if end > size:
+                self._needed = 4 + length
                 break
             messages.append(data[start + 4 : end])
             start = end
-        self._rest = data[start:]
+        self._rest = [data[start:]] if start < size else []
+        self._size = size - start
         return messages
 
 
