@@ -247,7 +247,7 @@ def _page(api: str, flow_run: str) -> str:
 def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[str, Outcome], str]:
     from prefect.client.schemas import State
     from prefect.runtime import flow_run
-    from prefect.states import Completed, Failed
+    from prefect.states import Cancelled, Completed, Failed
 
     from flows.flow import as_flow
 
@@ -256,6 +256,8 @@ def _as_flow(nodes: list[Node], context: RunContext, api: str) -> tuple[Mapping[
     def body(_: Mapping[str, Any]) -> State[None]:
         with _in_run_log(flow_run.id):
             outcomes.update(run_steps(nodes, context, tracked=True))
+        if context.stopped.is_set():
+            return Cancelled(message=f"stopped (run {context.id})")
         if failures := [name for name, outcome in outcomes.items() if outcome.status == "failed"]:
             return Failed(message=f"failed: {', '.join(failures)} (run {context.id})")
         return Completed(message=f"run {context.id}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import pandas as pd
@@ -16,15 +17,16 @@ from flows.outcome import Outcome
 from flows.schedule import slots_of
 from flows.stream.firing import Graph
 from flows.stream.layout import Place
-from flows.stream.runner import Stream
+from flows.stream.runner import Ended, Stream
 from tasks.connections.problems import Refused
 
 
 def run_stream(context: RunContext) -> Mapping[str, Outcome]:
     """Run a plan with a `stream:` to its end, and journal how each step ended.
 
-    It ends at its schedule's `until`, when every source has ended, when `context.stop` is called, and at
-    the first SIGINT or SIGTERM where it has the main thread: what waits is taken then, and the state kept.
+    It ends at its schedule's `until`, when every source has ended, when `context.stop` is called, and when
+    the main thread is interrupted (Ctrl-C, SIGTERM, a cancelled flow run): what waits is taken then, and the
+    state kept.
 
     Parameters
     ----------
@@ -48,49 +50,70 @@ def run_stream(context: RunContext) -> Mapping[str, Outcome]:
         )
     stream = Stream(context, context.onlookers, _until(context))
     context.on_stop.append(stream.stop)
-    with _stopped_by_signals(stream) as received:
-        ended = stream.run()
+    interrupted: BaseException | None = None
+    with _terminable():
+        firing = _InThread(stream.run)
+        try:
+            firing.wait()
+        except Exception:
+            raise
+        except BaseException as error:  # Ctrl-C, or Prefect cancels the flow run
+            interrupted = error
+            stream.stop()
+            firing.wait()
+    ended: Ended = firing.result
     if ended.how == "cancelled":
         context.stopped.set()
     outcomes = {place.name: journalled(place, ended.graph, context) for place in stream.layout.places}
-    received.pass_on()
+    if interrupted is not None and not isinstance(interrupted, KeyboardInterrupt | _Terminated):
+        raise interrupted
     return outcomes
 
 
-class _Received:
-    """A signal that ended the stream, for whoever would have handled it."""
+class _Terminated(BaseException):
+    """SIGTERM, where nobody else takes it."""
 
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self.handlers: dict[int, Any] = {}
 
-    def pass_on(self) -> None:
-        """Prefect turns SIGTERM into a cancelled run: let it, now that nothing is under way."""
-        if self.number == signal.SIGTERM and callable(handler := self.handlers.get(signal.SIGTERM)):
-            handler(self.number, None)
+class _InThread:
+    """A call in a thread of its own, so that what interrupts the main thread doesn't interrupt a firing."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.result: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._call, function), name="stream", daemon=True
+        )
+        self._thread.start()
+
+    def _call(self, function: Callable[[], Any]) -> None:
+        try:
+            self.result = function()
+        except BaseException as error:
+            self._error = error
+
+    def wait(self) -> None:
+        """Until it has returned. Raises what it raised, or what interrupts the waiting."""
+        while self._thread.is_alive():
+            self._thread.join(0.5)
+        if self._error is not None:
+            raise self._error
 
 
 @contextmanager
-def _stopped_by_signals(stream: Stream) -> Iterator[_Received]:
-    received = _Received()
-    if threading.current_thread() is not threading.main_thread():
-        yield received
+def _terminable() -> Iterator[None]:
+    """Have SIGTERM end the stream as Ctrl-C does, unless somebody (Prefect) takes it already."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
         return
 
-    def stop(number: int, _: Any) -> None:
-        if received.number is not None:  # the second time somebody means it
-            signal.signal(number, received.handlers[number])
-            signal.raise_signal(number)
-        received.number = number
-        stream.stop()
+    def terminate(*_: object) -> None:
+        raise _Terminated
 
-    for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-        received.handlers[number] = signal.signal(number, stop)
+    signal.signal(signal.SIGTERM, terminate)
     try:
-        yield received
+        yield
     finally:
-        for number, handler in received.handlers.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _until(context: RunContext) -> pd.Timestamp | None:
