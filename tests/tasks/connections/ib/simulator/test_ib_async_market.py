@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,7 +62,7 @@ def test_history_of_every_size(play: Play) -> None:
         # 20 minutes' bars begin at 9:20, 3 hours' at 9:00, of 4 and of 8 hours at 8:00; the first at the opening
         day = [390, 195, 130, 78, 39, 26, 20, 13, 7, 4, 3, 2, 1]
         assert list(counts.values())[:18] == [1800, 720, 1440, 960, 960, *day]
-        assert (counts["1 day"], counts["1 month"]) == (251, 13)
+        assert (counts["1 day"], counts["1 month"]) == (252, 13)
 
     play(scenario)
 
@@ -130,9 +130,8 @@ def test_ticks_one_by_one(play: Play) -> None:
             ticker.updateEvent += lambda one, kind=kind: seen[kind].extend(one.tickByTicks)
         await until(lambda: all(len(ticks) >= 20 for ticks in seen.values()))
         # It stamps live ticks with its own time: what tells which they are is their order.
-        past = await ib.reqHistoricalTicksAsync(
-            contracts["Last"], "", await ib.reqCurrentTimeAsync(), 1000, "TRADES", True
-        )
+        end = await ib.reqCurrentTimeAsync() + timedelta(seconds=2)  # an end is not within
+        past = await ib.reqHistoricalTicksAsync(contracts["Last"], "", end, 1000, "TRADES", True)
         trades = [(tick.price, tick.size) for tick in past]
         live = [(tick.price, tick.size) for tick in seen["Last"][:20]]
         assert live in [trades[start : start + 20] for start in range(len(trades))]
