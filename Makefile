@@ -30,9 +30,11 @@ check: $(VENV)/.test
 ibapi10: $(IBAPI10)/.test
 	$(IBAPI10)/bin/python -m pytest -q -p no:cacheprovider tests/tasks/connections/ib --ignore=tests/tasks/connections/ib/simulator
 
-# Twenty minutes of killing what the schedule stands on; the results are committed.
+# Twenty minutes of killing what the schedule stands on, and an hour of simulated trading, six times as fast, while
+# everything fails; the results are committed.
 soak: $(VENV)/.test
 	$(BIN)/python tests/soak/schedule.py --minutes 20 --results tests/soak/results-schedule.md
+	$(BIN)/python tests/soak/trading.py --minutes 60 --results tests/soak/results-trading.md
 
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

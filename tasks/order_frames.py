@@ -11,8 +11,8 @@ import pandas as pd
 from schemas.orders import LIQUIDITY, CompletedOrders, Executions, OpenOrders, Orders, OrderStatuses
 from tasks.columns import frame_of
 from tasks.connections.ib.contracts import Contract
-from tasks.connections.ib.orders.book import BookOrder
 from tasks.connections.ib.orders.fills import Fill
+from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.times import moment
 from tasks.connections.ib.orders.values import Order, Placed
 from tasks.connections.ib.rows.orders import CompletedOrder

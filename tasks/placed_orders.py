@@ -13,7 +13,7 @@ from schemas.orders import Cancellations, CompletedOrders, Intents, OpenOrders, 
 from tasks.columns import frame_of
 from tasks.connections.durations import Duration
 from tasks.connections.ib.broker import Broker
-from tasks.connections.ib.orders.book import BookOrder
+from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.values import Order
 from tasks.connections.ib.rows.orders import Margins
 from tasks.connections.problems import Refused

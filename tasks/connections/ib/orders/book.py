@@ -7,12 +7,12 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.messages import BrokerMessage
 from tasks.connections.ib.orders.fills import Fill, Fills, total
+from tasks.connections.ib.orders.known import BookOrder, is_same, merged, quantity_of, with_message
 from tasks.connections.ib.orders.states import FINAL, GONE, follows
 from tasks.connections.ib.orders.values import Order
 from tasks.connections.ib.rows.orders import Commission, CompletedOrder, Execution, OpenOrder, OrderStatus
@@ -29,56 +29,8 @@ ORDERS, EXECUTIONS = "orders", "executions"
 
 Publish = Callable[[str, Any, int], None]
 
-NOTHING = Contract()
 _SLICE = 0.2
 _FIRST_REQUEST = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class BookOrder:
-    """An order as far as is known; NaN where a price isn't set or a number isn't known."""
-
-    key: str
-    """The same as long as it lives: `17:42` for order 42 of client 17, `perm:9` for one entered by hand."""
-    order_id: int
-    client_id: int
-    perm_id: int = 0
-    reference: str = ""
-    account: str = ""
-    contract: Contract = NOTHING
-    action: str = ""
-    quantity: float = math.nan
-    order_type: str = ""
-    limit_price: float = math.nan
-    stop_price: float = math.nan
-    time_in_force: str = ""
-    oca_group: str = ""
-    parent_id: int = 0
-    algo: str = ""
-    status: str = ""
-    """In the broker's words; empty until it has said one."""
-    filled: float = 0.0
-    average_price: float = math.nan
-    why_held: str = ""
-    reason: str = ""
-    """What the broker last said of it: why it was rejected or cancelled."""
-    is_rejected: bool = False
-    updated_ns: int = 0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will become of it."""
-        return self.status in FINAL or self.status == GONE
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the broker has said anything of it."""
-        return self.status != "" or self.filled > 0
-
-    @property
-    def remaining(self) -> float:
-        """What is still to be filled; 0 for one that is over, NaN where its quantity isn't known."""
-        return 0.0 if self.is_over else self.quantity - self.filled
 
 
 class OrderBook:
@@ -258,14 +210,21 @@ class OrderBook:
             self._changed.notify_all()
 
     def _known(self, client_id: int, order_id: int, perm_id: int) -> BookOrder:
-        key = self._by_perm.get(perm_id) or _key(client_id, order_id, perm_id)
+        by_perm = self._by_perm.get(perm_id, "")
+        by_id = _key(client_id, order_id, 0) if order_id else ""
+        if by_perm and by_id and by_perm != by_id:
+            # First told without its order id, as completed orders are.
+            told = replace(self._orders.pop(by_perm), key=by_id, order_id=order_id, client_id=client_id)
+            known = self._orders.get(by_id)
+            self._orders[by_id] = told if known is None else merged(known, told)
+        key = by_id or by_perm or _key(client_id, order_id, perm_id)
         if perm_id:
             self._by_perm[perm_id] = key
-        if (known := self._orders.get(key)) is not None:
-            return known
+        if (order := self._orders.get(key)) is not None:
+            return order
         order = BookOrder(key, order_id, client_id, perm_id)
         for message in self._messages.get((client_id, order_id), ()):
-            order = _after(order, message)
+            order = with_message(order, message)
         return order
 
     def _open(self, row: OpenOrder) -> None:
@@ -343,7 +302,7 @@ class OrderBook:
         known = self._orders.get(key) if key else None
         if known is None:
             # Its order id is no longer told: where it is one of ours, its reference says which.
-            known = next((other for other in self._orders.values() if _is_same(other, row)), None)
+            known = next((other for other in self._orders.values() if is_same(other, row)), None)
         if known is None:
             known = self._known(0, 0, row.perm_id)
         elif row.perm_id:
@@ -356,7 +315,7 @@ class OrderBook:
                 account=known.account or row.account,
                 contract=known.contract if known.contract.con_id or known.contract.symbol else row.contract,
                 action=known.action or row.action,
-                quantity=_quantity(known.quantity, row),
+                quantity=quantity_of(known.quantity, row),
                 order_type=known.order_type or row.order_type,
                 limit_price=row.limit_price if math.isnan(known.limit_price) else known.limit_price,
                 stop_price=row.stop_price if math.isnan(known.stop_price) else known.stop_price,
@@ -373,7 +332,7 @@ class OrderBook:
         known = self._orders.get(_key(*place, 0))
         if known is None:
             return
-        self._keep(_after(known, message))
+        self._keep(with_message(known, message))
 
     def _keep(self, order: BookOrder) -> None:
         known = self._orders.get(order.key)
@@ -388,30 +347,6 @@ class OrderBook:
     def _tell_fill(self, fill: Fill | None) -> None:
         if fill is not None:
             self._publish(EXECUTIONS, fill, time.time_ns())
-
-
-CANCELLED = 202
-REJECTIONS = frozenset({103, 104, 110, 200, 201, 203, 321, 387, 10268})
-"""Codes that say no to an order itself; 103 and 110 not always."""
-
-
-def _after(order: BookOrder, message: BrokerMessage) -> BookOrder:
-    """The order with what was said of it."""
-    reason = f"{message.code}: {message.text.strip()}"
-    if message.code == CANCELLED:
-        reason = message.text.partition("reason:")[2].strip() or order.reason
-    return replace(order, reason=reason, is_rejected=order.is_rejected or message.code in REJECTIONS)
-
-
-def _quantity(quantity: float, row: CompletedOrder) -> float:
-    """What it was for: the broker tells 0 of some that are filled."""
-    if not math.isnan(quantity):
-        return quantity
-    return row.quantity if row.quantity > 0 else row.filled
-
-
-def _is_same(order: BookOrder, row: CompletedOrder) -> bool:
-    return row.reference != "" and order.reference == row.reference and order.perm_id in (0, row.perm_id)
 
 
 def _key(client_id: int, order_id: int, perm_id: int) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tasks.connections.ib.codes import Meaning
-from tasks.connections.ib.orders.book import BookOrder
+from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.ledger import Intent
 from tasks.connections.ib.orders.limits import notional_of
 from tasks.connections.ib.orders.placing import Desk, Line, Unknown, record

@@ -15,8 +15,9 @@ from tasks.connections.clock import WallClock
 from tasks.connections.ib.codes import Meaning
 from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.orders.approval import NOBODY
-from tasks.connections.ib.orders.book import BookOrder, OrderBook
+from tasks.connections.ib.orders.book import OrderBook
 from tasks.connections.ib.orders.guard import Guard, Quoted, day_uses
+from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.ledger import Intent, Ledger
 from tasks.connections.ib.orders.limits import notional_of
 from tasks.connections.ib.orders.states import plain_status
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 REFUSALS = frozenset({200, 201, 203, 321, 387, 10268})
 """Codes after which the broker surely has no such order."""
 TICK_SIZE, DUPLICATE = 110, 103
+PASSED = (
+    ". It never arrived: it is listed nowhere, and later orders have passed its id."
+    " See that TWS asks nothing, then ask for it once more (--again)"
+)
 NEW_YORK = "America/New_York"
 _WALL = WallClock()
 
@@ -253,9 +258,10 @@ class Placing:
                 raise Unknown(f"{intent.order} was sent, and nothing is known of it: {problem.reason}") from problem
         if found is not None and found.is_told:
             return self._record(intent, found)
-        if said and not (is_again and said[0][0] == DUPLICATE):
-            self._desk.ledger.refused(intent.reference, said[0][1])
-            return _placed(intent, "rejected", said[0][1])
+        if said:
+            passed = f"{said[0][1]}{PASSED}" if is_again and said[0][0] == DUPLICATE else said[0][1]
+            self._desk.ledger.refused(intent.reference, passed)
+            return _placed(intent, "rejected", passed)
         raise Unknown(
             f"{intent.order} was sent as order {intent.order_id}, and the gateway neither answers nor lists it: it may"
             " be waiting for somebody to confirm it in TWS."
