@@ -225,6 +225,18 @@ def resume(desk: str | None) -> None:
 
 
 @main.command()
+@click.argument("one", metavar="RUN")
+@click.argument("other", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_desk
+def diff(one: str, other: str, as_json: bool, desk: str | None) -> None:
+    """Tell what differs between two runs, first where the difference begins; exit 1 where something does."""
+    from flows.commands.diff import show_differences
+
+    sys.exit(show_differences(one, other, as_json=as_json, profile=desk))
+
+
+@main.command()
 @click.argument("name", metavar="RUN|PIPELINE")
 @click.option("-p", "params", multiple=True, metavar="NAME=VALUE", help="Another value of a parameter: a what-if.")
 @click.option("--session", metavar="DATE", help="Which session's stream; the latest when absent.")
