@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,16 +31,12 @@ class Listings(dict[int, Instrument]):
     def __init__(self, instruments: Iterable[Instrument] = ()) -> None:
         super().__init__({item.con_id: item for item in (*LISTED, *instruments)})
         self._named = {_terms(item): item for item in self.values() if item.security_type == "OPT"}
-        self._options: dict[int, Instrument] = {}
         self._called: dict[str, list[Instrument]] = {}
         for item in self.values():
             self._called.setdefault(item.symbol, []).append(item)
 
     def __missing__(self, con_id: int) -> Instrument:
-        option = self._options.get(con_id)
-        if option is None:
-            option = self._options[con_id] = _decoded(con_id)
-        return option
+        return _decoded(con_id)
 
     def get(self, con_id: int, default: Instrument | None = None) -> Instrument | None:  # type: ignore[override]  # one default is enough
         """The contract of this id, or the default."""
@@ -77,6 +74,7 @@ def chain_volatility(underlying: Instrument) -> float:
     return 0.18 if underlying.con_id == SPY.con_id else (20 + whole(0, underlying.con_id, 0, VOLATILITY_DRAW, 26)) / 100
 
 
+@lru_cache(1 << 16)
 def _decoded(con_id: int) -> Instrument:
     packed, is_put = divmod(con_id - OPTIONS, RIGHTS)
     rest, strike = divmod(packed, STRIKES)
