@@ -5,11 +5,20 @@ Source: the broker's published client, server versions below 201.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
 UNSET = "1.7976931348623157E308"
 """What the broker sends for a number that isn't set."""
+
+
+MOST_FIELDS = 20_000
+"""Of a request; none that is meant has more."""
+
+SHOWN = 40
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,24}\.?[0-9]{0,24}|\.[0-9]{1,24})([eE][+-]?[0-9]{1,3})?")
 
 
 class MalformedError(Exception):
@@ -47,37 +56,36 @@ class Fields:
     """The fields of a request, read one after the other; `end` refuses leftovers."""
 
     def __init__(self, payload: bytes) -> None:
-        self._values = payload.decode("utf-8", "replace").split("\0")[:-1]
+        *self._values, self._unfinished = payload.decode("utf-8", "replace").split("\0", MOST_FIELDS)
         self._next = 0
 
     def text(self, name: str) -> str:
         """The next field as it is."""
         if self._next >= len(self._values):
-            raise MalformedError(f"the field {name} is missing")
+            raise MalformedError(f"the field {name} is missing" + (" its end" if self._unfinished else ""))
         self._next += 1
         return self._values[self._next - 1]
 
     def whole(self, name: str) -> int:
         """The next field as an integer; empty is 0."""
         value = self.text(name)
-        try:
-            return int(value or 0)
-        except ValueError:
-            raise MalformedError(f"the field {name} is no integer: {value!r}") from None
+        if value and not _WHOLE.fullmatch(value):
+            raise MalformedError(f"the field {name} is no integer: {value[:SHOWN]!r}")
+        return int(value or 0)
 
     def number(self, name: str) -> float:
         """The next field as a number; empty or unset is 0."""
         value = self.text(name)
-        try:
-            return 0.0 if value in ("", UNSET) else float(value)
-        except ValueError:
-            raise MalformedError(f"the field {name} is no number: {value!r}") from None
+        if value and not _NUMBER.fullmatch(value):
+            raise MalformedError(f"the field {name} is no number: {value[:SHOWN]!r}")
+        number = float(value or 0)
+        return 0.0 if abs(number) >= float(UNSET) else number
 
     def flag(self, name: str) -> bool:
         """The next field as a truth value."""
         value = self.text(name)
         if value not in ("", "0", "1"):
-            raise MalformedError(f"the field {name} is neither 0 nor 1: {value!r}")
+            raise MalformedError(f"the field {name} is neither 0 nor 1: {value[:SHOWN]!r}")
         return value == "1"
 
     def count(self, name: str) -> int:
@@ -98,4 +106,7 @@ class Fields:
         """Nothing may be left."""
         left = self._values[self._next :]
         if left:
-            raise MalformedError(f"{len(left)} fields are left over: {left}")
+            shown = [value[:SHOWN] for value in left[:5]]
+            raise MalformedError(f"{len(left)} fields are left over: {shown}")
+        if self._unfinished:
+            raise MalformedError(f"the last field has no end: {self._unfinished[:SHOWN]!r}")

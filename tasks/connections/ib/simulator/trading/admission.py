@@ -21,6 +21,8 @@ TRIGGERS = (0, 2)
 """Methods of triggering a stop: by default, which is the last price, and by the last price."""
 
 LARGEST_ORDER = 10_000_000
+LARGEST_PRICE = 1e9
+LARGEST_RATIO = 10_000
 
 NOT_SIMULATED: tuple[tuple[str, tuple[object, ...], str], ...] = (
     ("scalePriceIncrement", (None, 0.0), "scale orders"),
@@ -147,6 +149,9 @@ def _bad_time(what: str) -> Refusal:
 
 def _prices(values: Values, legs: tuple[Leg, ...]) -> Refusal | None:
     kind = values["orderType"]
+    for name in ("lmtPrice", "auxPrice", "trailStopPrice", "lmtPriceOffset"):
+        if abs(values[name] or 0.0) > LARGEST_PRICE:
+            return rejected(f"The price is out of range ({name}).")
     needed: dict[str, object] = {}
     if kind in LIMITS and kind != "TRAIL LIMIT":
         needed["lmtPrice"] = values["lmtPrice"]
@@ -184,6 +189,8 @@ def _combination(values: Values, legs: tuple[Leg, ...]) -> Refusal | None:
         return Refusal(387, f"Unsupported order type for this exchange and security type.{values['orderType'][:20]}")
     if any(leg["price"] is not None for leg in values["orderComboLegs"]):
         return rejected("The simulated gateway trades combinations at a net price, not by leg (orderComboLegs).")
+    if any(abs(leg.ratio) > LARGEST_RATIO for leg in legs):
+        return rejected(f"The ratio of a leg exceeds the largest that is taken, {LARGEST_RATIO}.")
     if len({leg.instrument.con_id for leg in legs}) != len(legs) or len(legs) < 2:
         return rejected("A combination has two legs or more, each of another contract.")
     return None

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tasks.connections.ib.simulator.session import Session
     from tasks.connections.ib.simulator.trading.desk import Trading
 
+MOST_WORKING = 15
+"""Orders of one account that may work on one side of a contract."""
+
 
 def arrive(session: Session, trading: Trading, values: Values, client_id: int) -> None:
     """Take a new order, change a live one, answer a question of what one would do, or say why not."""
@@ -40,6 +43,8 @@ def arrive(session: Session, trading: Trading, values: Values, client_id: int) -
         session.error(number, *rejected("The simulated market's data has ended."))
     elif values["whatIf"]:
         trading.what_if(values, legs, client_id, account, now)(session)
+    elif old is None and (crowded := _about_crowd(trading, values, legs, account)):
+        session.error(number, *crowded)
     elif short := trading.shortfall(values, legs, account, now, old):
         session.error(number, *rejected(short))
     elif old is not None:
@@ -104,6 +109,20 @@ def _about_family(trading: Trading, values: Values, client_id: int) -> Refusal |
     if not parent.is_live and parent.status != "Filled":
         return rejected("Parent order is being cancelled.")
     return None
+
+
+def _about_crowd(trading: Trading, values: Values, legs: tuple[Leg, ...], account: str) -> Refusal | None:
+    """The broker takes so many working orders of one account on one side of a contract."""
+    same = [
+        order
+        for order in trading.registry.live()
+        if order.account == account and order.values["action"] == values["action"] and order.legs == legs
+    ]
+    if len(same) < MOST_WORKING:
+        return None
+    return rejected(
+        f"There are {MOST_WORKING} orders working on this side of this contract already, which is the most."
+    )
 
 
 def _about_change(old: Order, values: Values, legs: tuple[Leg, ...], account: str) -> Refusal | None:

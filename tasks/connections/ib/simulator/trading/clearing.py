@@ -62,6 +62,11 @@ class Clearing:
             self._executions[execution.key] = execution
         return made
 
+    def close_day(self) -> None:
+        """Forget the executions of days before: clients can't ask for them any more, nor are they corrected."""
+        self._executions.clear()
+        self.ledger.close_day()
+
     def correct(self, execution: Execution, price: float) -> Execution:
         """The fill was at another price."""
         return self._revise(execution, execution.corrected(price, execution.quantity))

@@ -40,17 +40,17 @@ class Day:
         self._mornings: dict[tuple[str, int], _Morning] = {}
         self.turn(now)
 
-    def turn(self, now: int) -> None:
-        """Begin a new day where another session has opened."""
-        if not self._market.covers(now):
-            return
-        session = self._market.moment(now).session
-        if session != self._session:
-            self._session = session
-            self._mornings = {
-                (item.account, item.instrument.con_id): _Morning(item.quantity, item.spent, item.realised)
-                for item in self._ledger.positions()
-            }
+    def turn(self, now: int) -> bool:
+        """Begin a new day where another session has opened; whether that was so."""
+        session = self._market.moment(now).session if self._market.covers(now) else self._session
+        if session == self._session:
+            return False
+        self._session = session
+        self._mornings = {
+            (item.account, item.instrument.con_id): _Morning(item.quantity, item.spent, item.realised)
+            for item in self._ledger.positions()
+        }
+        return True
 
     def of(self, position: Position, now: int) -> Profit:
         """The profit of one position."""

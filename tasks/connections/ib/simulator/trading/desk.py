@@ -183,15 +183,19 @@ class Trading:
             live = self.registry.live()
             for moment in self.hours.steps(self._now, now) if live else ():
                 self._now = moment
-                self.day.turn(moment)
+                self._turn(moment)
                 for order in self.registry.live():
                     self.look(order, moment)
         self._now = now
-        self.day.turn(now)
+        self._turn(now)
         self._report_late(now)
         self._apply_faults()
         self.statements.refresh(now)
         self.registry.forget()
+
+    def _turn(self, now: int) -> None:
+        if self.day.turn(now):
+            self.clearing.close_day()
 
     def look(self, order: Order, now: int) -> None:
         """Let an order meet the market of a moment, tell what has come of it, and end it where its time is up."""

@@ -31,9 +31,15 @@ class Position:
     """Profit taken since the gateway started, commissions off."""
     spent: float = 0.0
     """Money paid less money received since the gateway started, commissions included."""
-    start: tuple[float, float] = (0.0, 0.0)
-    """Quantity and average cost before any trade."""
+    start: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Quantity, average cost, profit and money spent before the trades that are kept."""
     trades: dict[str, Trade] = field(default_factory=dict)
+    """The day's, by key: they can still be corrected."""
+
+    def close_day(self) -> None:
+        """Let the trades be: from now on they can't be corrected."""
+        self.start = (self.quantity, self.average_cost, self.realised, self.spent)
+        self.trades.clear()
 
     def apply(self, trade: Trade) -> float | None:
         """Take a trade in; the profit it realises, None where it closes nothing.
@@ -86,10 +92,9 @@ class Ledger:
         self._positions: dict[tuple[str, int], Position] = {}
         for item in holdings:
             self.cash.setdefault(item.account, cash)
-            start = (float(item.quantity), float(item.average_cost))
-            self._positions[item.account, item.instrument.con_id] = Position(
-                item.account, item.instrument, *start, start=start
-            )
+            position = Position(item.account, item.instrument, float(item.quantity), float(item.average_cost))
+            position.close_day()
+            self._positions[item.account, item.instrument.con_id] = position
 
     @property
     def accounts(self) -> list[str]:
@@ -103,6 +108,11 @@ class Ledger:
     def positions(self, account: str = "") -> Iterator[Position]:
         """All positions that were ever held, of one account or of all, flat ones too."""
         return (item for item in list(self._positions.values()) if account in ("", item.account))
+
+    def close_day(self) -> None:
+        """Let all trades be."""
+        for item in self.positions():
+            item.close_day()
 
     def quantities(self, account: str) -> dict[int, float]:
         """What an account holds by contract id, without what is flat."""
@@ -120,7 +130,7 @@ class Ledger:
         item = self._positions[account, instrument.con_id]
         before = item.spent
         item.trades[key] = trade
-        (item.quantity, item.average_cost), item.realised, item.spent = item.start, 0.0, 0.0
+        item.quantity, item.average_cost, item.realised, item.spent = item.start
         profits = {name: item.apply(old) for name, old in item.trades.items() if old.quantity}
         self.cash[account] -= item.spent - before
         return profits.get(key)
