@@ -145,15 +145,15 @@ def test_the_hedges_report_says_the_trade_the_risk_and_what_is_not_covered(shown
     finished, found = shown("beta_hedge")
     report = found["beta-hedge"]["data"]
     hedge = finished.outcomes["hedge"].frames[None].iloc[0]
-    assert hedge["quantity"] == -4165
-    assert report.startswith("## Sell 4,165 SPY at 380.56 USD (mid, simulated), 1,585,032.40 USD in all.\n")
-    assert "a beta exposure of 1,765,005.34 USD, a beta of 1.194." in report
-    assert "after the trade -81.99 would be left" in report  # 1,584,950.41 - 4,165 × 380.56
+    assert hedge["quantity"] == -4193
+    assert report.startswith("## Sell 4,193 SPY at 378.22 USD (mid, simulated), 1,585,876.46 USD in all.\n")
+    assert "a beta exposure of 1,763,967.34 USD, a beta of 1.196." in report
+    assert "after the trade -137.90 would be left" in report  # 1,585,738.56 - 4,193 × 378.22
     assert "15 of 16 positions covered: 93.8% by count and 99.7% of the gross value" in report
-    assert "| SELL | 4,165 | SPY | DU1234567 | MKT |  | planned |" in report
-    assert "| AAPL | DU1234567 | 2,400 | 125.92 | 302,208 | 1.303 | 0.78 | 393,917 |" in report
+    assert "| SELL | 4,193 | SPY | DU1234567 | MKT |  | planned |" in report
+    assert "| AAPL | DU1234567 | 2,400 | 126.28 | 303,072 | 1.303 | 0.78 | 395,043 |" in report
     assert "| AAPL | 1.303 | 0.043 | 0.78 | 1.04% | 252 |" in report
-    assert "| AAPL | OPT | 900000101 | DU7654321 | 10 | 6,420 | no beta: no history |" in report
+    assert "| AAPL | OPT | 900000101 | DU7654321 | 10 | 6,580 | no beta: no history |" in report
     assert report.count("](data:image/svg+xml;base64,") == 2
     assert "![AAPL on SPY: beta 1.303 ± 0.043, R² 0.78, 252 sessions]" in report
     assert "- hedge: SPY's price is simulated, not live." in report
