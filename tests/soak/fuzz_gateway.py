@@ -4,14 +4,15 @@
 
 Real messages are written by the same tables that read them; then fields are dropped, doubled,
 swapped or replaced, and bytes flipped or cut. They go to a real gateway over its socket. It must
-answer every message that it refuses with 320, fail at none, close no connection, and be as big at
-the end as it was before.
+answer every message that it refuses with 320, fail at none, close no connection, and not grow
+without bound.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import resource
 import socket
 import struct
 import sys
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from tasks.connections.ib.framing import FrameBuffer
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
@@ -27,6 +29,8 @@ from tasks.connections.ib.simulator.trading.grammar import Values, read, write
 from tasks.connections.ib.simulator.wire import Fields, MalformedError, encode
 
 BATCH = 200
+MOST_GROWTH = 300.0
+"""Megabytes: what the gateway keeps of a day is bounded, and a million messages fill it."""
 START = b"71"
 WEIRD = (
     *("", "0", "1", "-1", "2147483647", "2147483648", "9" * 400, "1e308", "1.8e308", "1e999", "nan", "inf", "-inf"),
@@ -88,6 +92,8 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     """Answers that tell of an error of the gateway's own."""
     seconds: float = 0.0
+    grown: float = 0.0
+    """Megabytes that the process has grown by since a fifth of the messages were sent."""
 
 
 def messages(dice: random.Random) -> Iterator[bytes]:
@@ -164,17 +170,28 @@ def fuzz(count: int, seed: int) -> Outcome:
         offer = b"v157..178"
         line.sendall(b"API\0" + struct.pack(">I", len(offer)) + offer)
         line.sendall(encode(71, 2, 1, ""))
-        buffer, source = FrameBuffer(), messages(dice)
+        buffer, source, early = FrameBuffer(), messages(dice), _megabytes()
         while outcome.sent < count:
             batch = [next(source) for _ in range(min(BATCH, count - outcome.sent))]
             marker = 2_000_000_000 + outcome.sent
             line.sendall(b"".join(struct.pack(">I", len(payload)) + payload for payload in batch))
             line.sendall(encode(4, 1, marker, ""))
             outcome.sent += len(batch)
+            if outcome.sent * 5 <= count:
+                early = _megabytes()
             _hear(line, buffer, str(marker), outcome)
-        outcome.counted = gateway.malformed
+        outcome.counted, outcome.grown = gateway.malformed, _megabytes() - early
     outcome.seconds = time.monotonic() - begun
     return outcome
+
+
+def _megabytes() -> float:
+    """How much memory the process has; 0 where the system doesn't say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0.0
+    return pages * resource.getpagesize() / 1e6
 
 
 def _hear(line: socket.socket, buffer: FrameBuffer, marker: str, outcome: Outcome) -> None:
@@ -204,9 +221,10 @@ def main() -> int:
     outcome = fuzz(options.count, options.seed)
     rate = outcome.sent / outcome.seconds
     print(f"{outcome.sent} messages in {outcome.seconds:.0f} s ({rate:.0f}/s), {outcome.refused} refused")  # noqa: T201
+    print(f"grown by {outcome.grown:.0f} MB since the first fifth")  # noqa: T201
     for failure in outcome.failures[:20]:
         print(failure)  # noqa: T201
-    return 1 if outcome.failures or outcome.refused != outcome.counted else 0
+    return 1 if outcome.failures or outcome.refused != outcome.counted or outcome.grown > MOST_GROWTH else 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from tasks.connections.ib.simulator.trading.ledger import Ledger, Trade
 from tasks.connections.ib.simulator.trading.matching import Fill
 from tasks.connections.ib.simulator.trading.order import Order
 
+MOST_KEPT = 20_000
+"""Executions of a day that can be asked for and corrected; the oldest are forgotten first."""
+
 
 class Clearing:
     """Books fills and keeps every execution in its latest revision.
@@ -60,6 +63,8 @@ class Clearing:
                 made.append(self._charge(leg_fill))
         for execution in made:
             self._executions[execution.key] = execution
+        while len(self._executions) > MOST_KEPT:
+            self._forget_oldest()
         return made
 
     def close_day(self) -> None:
@@ -74,6 +79,12 @@ class Clearing:
     def bust(self, execution: Execution) -> Execution:
         """The fill never was: its next revision has no quantity, and it costs nothing."""
         return self._revise(execution, replace(execution.corrected(execution.price, 0.0), commission=0.0))
+
+    def _forget_oldest(self) -> None:
+        key, execution = next(iter(self._executions.items()))
+        del self._executions[key]
+        if execution.instrument is not None:
+            self.ledger.settle(execution.order.account, execution.instrument, key)
 
     def _charge(self, execution: Execution) -> Execution:
         """Book an execution of a contract, with what it adds to the order's commission."""

@@ -41,6 +41,14 @@ class Position:
         self.start = (self.quantity, self.average_cost, self.realised, self.spent)
         self.trades.clear()
 
+    def settle(self, key: str) -> None:
+        """Let the oldest trade be."""
+        trade = self.trades.pop(key)
+        before = Position(self.account, self.instrument, *self.start)
+        if trade.quantity:
+            before.apply(trade)
+        self.start = (before.quantity, before.average_cost, before.realised, before.spent)
+
     def apply(self, trade: Trade) -> float | None:
         """Take a trade in; the profit it realises, None where it closes nothing.
 
@@ -108,6 +116,10 @@ class Ledger:
     def positions(self, account: str = "") -> Iterator[Position]:
         """All positions that were ever held, of one account or of all, flat ones too."""
         return (item for item in list(self._positions.values()) if account in ("", item.account))
+
+    def settle(self, account: str, instrument: Instrument, key: str) -> None:
+        """Let the oldest trade of a position be."""
+        self._positions[account, instrument.con_id].settle(key)
 
     def close_day(self) -> None:
         """Let all trades be."""

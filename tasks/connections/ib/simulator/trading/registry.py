@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tasks.connections.ib.simulator.trading.order import Order
 
 FIRST_PERM_ID = 1_000_000_000
-MOST_DONE = 20_000
+MOST_DONE = 5_000
 """Completed orders that are kept; the oldest are forgotten first."""
 
 

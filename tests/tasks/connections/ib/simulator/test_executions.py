@@ -90,6 +90,22 @@ def test_a_correction_is_as_if_it_had_been_so_from_the_start() -> None:
     assert wrong.cash == right.cash
 
 
+def test_what_is_settled_counts_and_can_no_longer_be_corrected() -> None:
+    apple = listed("AAPL")
+    whole, settled = Ledger([], [ONE], 0), Ledger([], [ONE], 0)
+    for ledger in (whole, settled):
+        for key, quantity, price in (("a", 100, 50.0), ("b", -130, 55.0), ("c", 40, 52.0)):
+            ledger.trade(ONE, apple, key, Trade(quantity, price, 1.0))
+    settled.settle(ONE, apple, "a")
+    settled.settle(ONE, apple, "b")
+    for ledger in (whole, settled):
+        ledger.amend(ONE, apple, "c", Trade(40, 53.0, 1.0))
+    one, other = whole.position(ONE, apple), settled.position(ONE, apple)
+    assert (one.quantity, one.average_cost, one.realised) == (other.quantity, other.average_cost, other.realised)
+    assert whole.cash[ONE] == pytest.approx(settled.cash[ONE])
+    assert list(other.trades) == ["c"]
+
+
 def test_each_fill_has_its_id_and_its_commission_once(trader: Any, told: Any) -> None:
     size = trader.touch(AAPL).ask_size
     messages = trader.trade("AAPL", "BUY", size + 1000)
