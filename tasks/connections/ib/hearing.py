@@ -35,7 +35,7 @@ class Hearing(Line):
         self.received_ns, self.heard_at = time.time_ns(), time.monotonic()
         if self._hot is None:
             sizes = self._client.has_whole_sizes
-            self._hot = HotPath(self._recipients.numbered, self._table, self._on_message, self.server_version, sizes)
+            self._hot = HotPath(self._recipients, self._table, self._on_message, self.server_version, sizes)
         self._hot.read(payloads, self.received_ns)
 
     def _on_message(self, fields: list[bytes]) -> None:

@@ -1,23 +1,28 @@
 """The messages that come by the hundred thousand, read straight from their bytes.
 
-Prices, sizes, tick-by-tick data and real-time bars take a path of their own where they have the
+Prices, sizes, tick-by-tick data and bars, of real time and of the past, take a path of their own where they have the
 form that they nearly always have, and give the rows that the client's decoder and the callbacks
 would give. Whatever else a message holds is left to those. Source: the broker's published client.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import repeat
 
 from tasks.connections.ib.contracts import number
 from tasks.connections.ib.latest import IS_DELAYED, SIZE_TYPE, TICK_COLUMN, TICK_IS_DELAYED, WIDTH, Latest, LatestTable
-from tasks.connections.ib.recipients import Recipient
-from tasks.connections.ib.rows.bars import RealTimeBar
+from tasks.connections.ib.recipients import Recipient, Recipients
+from tasks.connections.ib.requests import Request
+from tasks.connections.ib.rows.bars import Bar, RealTimeBar
 from tasks.connections.ib.rows.ticks import BidAsk, Midpoint, Trade
 from tasks.connections.ib.subscriptions import Subscription
 
 PRE_OPEN = 132
 """Server version from which a price's flags have all three bits; older ones are left to the client's decoder."""
+
+BEFORE_BARS, BAR = 5, 8
+"""Fields before the first bar of the past, and of each bar."""
 
 LARGEST = 1e37
 """From here on a number may be one that says "not set"."""
@@ -34,7 +39,7 @@ class HotPath:
     Parameters
     ----------
     recipients
-        Who has which request number. What a `Request` is to get is left to `slow`: it keeps the raw messages.
+        Who has which request number. What a `Request` is to get is left to `slow`, but for bars of the past.
     table
         Where ticks for a `Latest` go.
     slow
@@ -47,7 +52,7 @@ class HotPath:
 
     def __init__(
         self,
-        recipients: Callable[[], Mapping[int, Recipient]],
+        recipients: Recipients,
         table: LatestTable,
         slow: Callable[[list[bytes]], None],
         version: int,
@@ -56,12 +61,15 @@ class HotPath:
         self._recipients, self._table, self._slow = recipients, table, slow
         self._size = _whole if has_whole_sizes else _decimal
         self._average = float if has_whole_sizes else _decimal
+        self._sizes = _wholes if has_whole_sizes else _decimals
+        self._averages = _floats if has_whole_sizes else _decimals
         self._numbered: Mapping[int, Recipient] = {}
         self._received = 0
         self._is_locked = False
         self._touched: set[Latest] = set()
         self._readers: dict[bytes, Callable[[list[bytes]], bool]] = {
             b"2": self._read_size,
+            b"17": self._read_bars,
             b"50": self._read_bar,
             b"99": self._read_tick_by_tick,
         }
@@ -70,7 +78,7 @@ class HotPath:
 
     def read(self, payloads: list[bytes], received: int) -> None:
         """Read what has come at once, at this time in nanoseconds since 1970."""
-        self._received, self._numbered = received, self._recipients()
+        self._received, self._numbered = received, self._recipients.numbered()
         readers = self._readers
         try:
             for payload in payloads:
@@ -159,6 +167,28 @@ class HotPath:
         volume, average, trades = self._size(fields[8]), number(self._average(fields[9])), float(int(fields[10]))
         return self._add(recipient, RealTimeBar(int(fields[3]), opened, high, low, close, volume, average, trades))
 
+    def _read_bars(self, fields: list[bytes]) -> bool:
+        number, count = int(fields[1]), int(fields[4])
+        if count < 0 or len(fields) != BEFORE_BARS + BAR * count:
+            return False
+        recipient = self._numbered.get(number)
+        date, *columns = (fields[place::BAR] for place in range(BEFORE_BARS, BEFORE_BARS + BAR))
+        prices = [_floats(column) for column in columns[:4]]
+        volume, average, trades = (self._sizes(columns[4]), self._averages(columns[5]), _wholes(columns[6]))
+        dates = [field.decode() for field in date]
+        # As `map(Bar, …)` does, in half the time.
+        rows = map(tuple.__new__, repeat(Bar), zip(dates, *prices, volume, average, trades, strict=True))
+        if isinstance(recipient, Request):
+            recipient.record("received", b"\0".join(fields))
+            recipient.add_all(list(rows))
+        elif type(recipient) is Subscription:
+            for row in rows:
+                recipient.add(row, self._received)
+        elif recipient is not None:
+            return False
+        self._recipients.end(number)
+        return True
+
     def _add(self, recipient: Recipient | None, row: object) -> bool:
         if type(recipient) is Subscription:
             recipient.add(row, self._received)
@@ -182,6 +212,26 @@ class HotPath:
         if self._is_locked:
             self._is_locked = False
             self._table.lock.release()
+
+
+def _bounded(numbers: Iterable[float]) -> list[float]:
+    """Numbers none of which says "not set"."""
+    found = list(numbers)
+    if found and not -LARGEST < min(found) <= max(found) < LARGEST:
+        raise ValueError("a number that may not be set, or is none")
+    return found
+
+
+def _wholes(column: list[bytes]) -> list[float]:
+    return _bounded(map(float, map(int, column)))
+
+
+def _decimals(column: list[bytes]) -> list[float]:
+    return _bounded(map(_decimal, column))
+
+
+def _floats(column: list[bytes]) -> list[float]:
+    return _bounded(map(float, column))
 
 
 def _whole(field: bytes) -> float:

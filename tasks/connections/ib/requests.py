@@ -68,6 +68,11 @@ class Request:
         if not self._done.is_set():
             self.rows.append(row)
 
+    def add_all(self, rows: list[Any]) -> None:
+        """Rows have come."""
+        if not self._done.is_set():
+            self.rows.extend(rows)
+
     def end(self) -> None:
         """No more rows will come."""
         self.complete()

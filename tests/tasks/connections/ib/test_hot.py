@@ -35,7 +35,8 @@ class Rows:
         for recipient in self.recipients.of(request):
             recipient.add(row, 5)
 
-    def end(self, request: Any) -> None: ...
+    def end(self, request: Any) -> None:
+        self.recipients.end(request)
 
     def event(self, row: Any) -> None: ...
 
@@ -52,8 +53,9 @@ class Rows:
             self.unreadable += 1
 
     def taken(self) -> list[str]:
-        """As text: NaN equals NaN, and 1 is not 1.0."""
-        return [repr(row) for _, _, row in self.subscription.take(0)]
+        """As text: NaN equals NaN, and 1 is not 1.0. With the end marker, where it has come."""
+        end = ["end"] if self.subscription.wait_whole(0) else []
+        return [repr(row) for _, _, row in self.subscription.take(0)] + end
 
 
 def by_the_decoder(payload: bytes) -> tuple[list[str], int]:
@@ -65,7 +67,7 @@ def by_the_decoder(payload: bytes) -> tuple[list[str], int]:
 def by_the_direct_path(payload: bytes) -> tuple[list[str], int]:
     rows = Rows()
     version = rows.client.decoder.serverVersion
-    hot = HotPath(rows.recipients.numbered, LatestTable(), rows.slow, version, rows.client.has_whole_sizes)
+    hot = HotPath(rows.recipients, LatestTable(), rows.slow, version, rows.client.has_whole_sizes)
     hot.read([payload], 5)
     return rows.taken(), rows.unreadable
 
@@ -87,8 +89,30 @@ numbers = st.one_of(st.just(str(NUMBER)), st.sampled_from(["", "7", "+1000001", 
 types = st.one_of(st.integers(0, 104).map(str), st.sampled_from(["", "-1", "999"]))
 masks = st.one_of(st.integers(0, 9).map(str), st.sampled_from(["", "x"]))
 times = st.one_of(st.integers(0, 2**33).map(str), st.sampled_from(["", "1.5"]))
-texts = st.one_of(st.sampled_from(["", "NASDAQ", "I"]), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4))
+texts = st.one_of(
+    st.sampled_from(["", "NASDAQ", "I"]), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
+)
+bars = st.builds(
+    message, texts, *(prices, prices, prices, prices), sizes, prices, st.one_of(st.integers(0, 999).map(str), sizes)
+)
+usual_bars = st.builds(
+    message,
+    st.just("20221227"),
+    *([st.floats(1, 500).map(str)] * 4),
+    *(st.integers(0, 10**9), st.just(1.5), st.just(3)),
+)
 messages = st.one_of(
+    st.lists(st.one_of(usual_bars, bars), max_size=3).flatmap(
+        lambda each: st.builds(
+            message,
+            st.just(17),
+            numbers,
+            texts,
+            texts,
+            st.sampled_from([len(each), len(each) + 1, ""]),
+            *map(st.just, each),
+        )
+    ),
     st.builds(message, st.just(1), st.just(6), numbers, types, prices, sizes, masks),
     st.builds(message, st.just(2), st.just(6), numbers, types, sizes),
     st.builds(message, st.just(99), numbers, st.sampled_from([1, 2]), times, prices, sizes, masks, texts, texts),
@@ -130,6 +154,11 @@ def test_usual_messages_take_the_direct_path_alone() -> None:
         (message(1, 6, NUMBER, 9, 382.925, 0, 0), ["(9, 382.925, 0)"]),
         (message(2, 6, NUMBER, 8, 5100), ["(8, 5100.0)"]),
         (
+            message(17, NUMBER, "", "", 1, "20221227", 1, 2, 0.5, 1.5, 700, 1.25, 9),
+            ["Bar(date='20221227', open=1.0, high=2.0, low=0.5, close=1.5, volume=700.0, average=1.25, trades=9.0)",
+             "end"],
+        ),
+        (
             message(99, NUMBER, 1, 1672260300, 380.5, 100, 2, "ARCA", "I"),
             ["Trade(time=1672260300, price=380.5, size=100.0, exchange='ARCA', conditions='I', past_limit=False, "
              "unreported=True)"],
@@ -144,7 +173,7 @@ def test_usual_messages_take_the_direct_path_alone() -> None:
     for payload, expected in usual:
         rows = Rows()
         left: list[Any] = []
-        hot = HotPath(rows.recipients.numbered, LatestTable(), left.append, 157, True)
+        hot = HotPath(rows.recipients, LatestTable(), left.append, 157, True)
         hot.read([payload], 5)
         assert (rows.taken(), left) == (expected, [])
 
@@ -155,7 +184,7 @@ def followed() -> tuple[LatestTable, Latest, HotPath]:
     latest = Latest(table, "quotes", "Quotes of SPY", None, None, connection="gateway", con_id=756733)
     recipients.enter(NUMBER, latest)
     bridge = Bridge("127.0.0.1", 1, 1, table=table)
-    return table, latest, HotPath(recipients.numbered, table, bridge._on_message, 157, True)
+    return table, latest, HotPath(recipients, table, bridge._on_message, 157, True)
 
 
 def test_the_table_has_the_latest_of_everything(followed: tuple[LatestTable, Latest, HotPath]) -> None:
