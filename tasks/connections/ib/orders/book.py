@@ -49,11 +49,14 @@ class OrderBook:
         self._changed = threading.Condition(threading.Lock())
         self._orders: dict[str, BookOrder] = {}
         self._by_perm: dict[int, str] = {}
+        self._by_reference: dict[str, str] = {}
         self._fills = Fills()
         self._messages: dict[tuple[int, int], list[BrokerMessage]] = {}
         self._previews: dict[int, OpenOrder] = {}
         self._completed: list[CompletedOrder] = []
         self._listed: set[str] | None = None
+        self.synced: list[Callable[[], None]] = []
+        """Called when all was asked for after connecting: what is known is as it is now."""
         self.is_followed = False
         """Whether anybody cares: orders are asked for after connecting only then."""
         self._client_id = -1
@@ -78,8 +81,8 @@ class OrderBook:
     def by_reference(self, reference: str) -> BookOrder | None:
         """The one that carries this reference; None where none does."""
         with self._changed:
-            found = (order for order in self._orders.values() if order.reference == reference and order.is_told)
-            return next(found, None)
+            order = self._orders.get(self._by_reference.get(reference, ""))
+            return order if order is not None and order.is_told else None
 
     def expect(self, client_id: int, order_id: int, order: Order) -> None:
         """An order is about to be sent: of some the broker tells nothing but their executions."""
@@ -96,6 +99,18 @@ class OrderBook:
                     order_type=order.order_type,
                     time_in_force=order.time_in_force,
                 )
+                self._by_reference[order.reference] = key
+
+    def tell_known(self, route: str, tell: Callable[[Any, int], None]) -> None:
+        """Everything that is known, as it would be told of: no change comes in between."""
+        with self._changed:
+            if route == EXECUTIONS:
+                for fill in self._fills.all():
+                    tell(fill, time.time_ns())
+            else:
+                for order in self._orders.values():
+                    if order.is_told:
+                        tell(order, order.updated_ns)
 
     def messages(self, client_id: int, order_id: int) -> list[BrokerMessage]:
         """What the broker has said of it with a code, oldest first."""
@@ -130,6 +145,9 @@ class OrderBook:
             self.ask_all(bridge, "gateway", 30.0)
         except Problem as problem:
             log.warning("The orders are not known for sure after connecting: %s", problem)
+            return
+        for tell in self.synced:
+            tell()
 
     def entered(self, bridge: Bridge) -> None:
         """Errors that name an order mean those of this client."""
@@ -217,6 +235,8 @@ class OrderBook:
             told = replace(self._orders.pop(by_perm), key=by_id, order_id=order_id, client_id=client_id)
             known = self._orders.get(by_id)
             self._orders[by_id] = told if known is None else merged(known, told)
+            if told.reference:
+                self._by_reference[told.reference] = by_id
         key = by_id or by_perm or _key(client_id, order_id, perm_id)
         if perm_id:
             self._by_perm[perm_id] = key
@@ -302,7 +322,8 @@ class OrderBook:
         known = self._orders.get(key) if key else None
         if known is None:
             # Its order id is no longer told: where it is one of ours, its reference says which.
-            known = next((other for other in self._orders.values() if is_same(other, row)), None)
+            other = self._orders.get(self._by_reference.get(row.reference, ""))
+            known = other if other is not None and is_same(other, row) else None
         if known is None:
             known = self._known(0, 0, row.perm_id)
         elif row.perm_id:
@@ -341,6 +362,8 @@ class OrderBook:
         now = time.time_ns()
         if order.perm_id:
             self._by_perm[order.perm_id] = order.key
+        if order.reference:
+            self._by_reference[order.reference] = order.key
         self._orders[order.key] = replace(order, updated_ns=now)
         self._publish(ORDERS, self._orders[order.key], now)
 

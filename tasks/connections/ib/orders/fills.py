@@ -43,6 +43,8 @@ class Fills:
     def __init__(self) -> None:
         self._fills: dict[str, Fill] = {}
         self._commissions: dict[str, Commission] = {}
+        self._of: dict[tuple[int, ...], dict[str, None]] = {}
+        """Executions by the order's permanent id, and by its client and order id."""
 
     def add(self, row: Execution) -> Fill | None:
         """The fill that it is now; None where nothing is new: messages come twice."""
@@ -67,6 +69,8 @@ class Fills:
             liquidity=row.liquidity,
         )
         self._fills[root] = self._costed(fill, self._commissions.get(row.execution_id))
+        for place in _places(row.perm_id, row.client_id, row.order_id):
+            self._of.setdefault(place, {})[root] = None
         return self._fills[root]
 
     def cost(self, row: Commission) -> Fill | None:
@@ -87,12 +91,8 @@ class Fills:
 
     def of(self, perm_id: int, client_id: int, order_id: int) -> list[Fill]:
         """An order's. Of a combination, those of the combination as a whole: its legs have theirs too."""
-        own = [
-            fill
-            for fill in self._fills.values()
-            if (perm_id and fill.perm_id == perm_id)
-            or (order_id and (fill.client_id, fill.order_id) == (client_id, order_id))
-        ]
+        roots = {root: None for place in _places(perm_id, client_id, order_id) for root in self._of.get(place, ())}
+        own = [self._fills[root] for root in roots]
         whole = [fill for fill in own if fill.contract.security_type == "BAG"]
         return whole or own
 
@@ -106,6 +106,10 @@ class Fills:
             commission_currency=commission.currency,
             realized_pnl=commission.realized_pnl,
         )
+
+
+def _places(perm_id: int, client_id: int, order_id: int) -> list[tuple[int, ...]]:
+    return [*([(perm_id,)] if perm_id else []), *([(client_id, order_id)] if order_id else [])]
 
 
 def split(execution_id: str) -> tuple[str, int]:

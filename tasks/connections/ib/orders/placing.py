@@ -20,7 +20,7 @@ from tasks.connections.ib.orders.guard import Guard, Quoted, day_uses
 from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.ledger import Intent, Ledger
 from tasks.connections.ib.orders.limits import notional_of
-from tasks.connections.ib.orders.states import plain_status
+from tasks.connections.ib.orders.states import GONE, plain_status
 from tasks.connections.ib.orders.values import Order, Placed
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
 from tasks.connections.scope import Message, current
@@ -297,6 +297,7 @@ def follow(desk: Desk, references: Sequence[str], seconds: float) -> list[Placed
 def record(ledger: Ledger, intent: Intent, found: BookOrder) -> Placed:
     """Put down how far an order has come."""
     status = plain_status(found.status, found.filled, intent.order.quantity, is_rejected=found.is_rejected)
+    reason = found.reason or ("the broker lists it nowhere any more" if found.status == GONE else "")
     if status == "rejected":
         ledger.refused(intent.reference, found.reason)
         return _placed(intent, status, found.reason)
@@ -305,7 +306,7 @@ def record(ledger: Ledger, intent: Intent, found: BookOrder) -> Placed:
     return Placed(
         intent.reference,
         status,
-        found.reason,
+        reason,
         order_id=intent.order_id,
         client_id=intent.client_id,
         perm_id=found.perm_id,

@@ -35,7 +35,7 @@ def plain_status(status: str, filled: float, quantity: float, *, is_rejected: bo
     """The status in the desk's words."""
     if status == "Filled" or (quantity > 0 and filled >= quantity):
         return "filled"
-    if status in ("Cancelled", "ApiCancelled"):
+    if status in ("Cancelled", "ApiCancelled", GONE):
         return "rejected" if is_rejected and filled == 0 else "cancelled"
     if status == "Inactive" and is_rejected and filled == 0:
         return "rejected"

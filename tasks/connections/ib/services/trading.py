@@ -158,14 +158,20 @@ class Trading(Market):
 
     def watch_orders(self) -> Subscription:
         """Orders as they change, as `BookOrder`s: first those that are known."""
-        line, shared = self._line(), self._borrowed()
         from tasks.connections.ib.orders.book import ORDERS
 
+        line, shared = self._line(), self._borrowed()
+        line.book.ask_open(line.bridge, self.name, 30.0)
+        # Nothing is sent for it: whenever it connects, the book asks for all itself, one list at a time.
         subscription = shared.subscribe(
-            "orders", "Orders", lambda client, number: client.reqAllOpenOrders(), connection=self.name, route=ORDERS
+            "orders", "Orders", lambda client, number: None, connection=self.name, route=ORDERS
         )
-        for order in line.book.orders():
-            subscription.add(order, order.updated_ns)
+        line.book.tell_known(ORDERS, subscription.add)
+
+        def synced() -> None:
+            subscription.stale = False
+
+        line.book.synced.append(synced)
         return subscription
 
     def watch_executions(self) -> Subscription:
@@ -174,12 +180,15 @@ class Trading(Market):
         from tasks.connections.ib.orders.wire import ask_executions
 
         line, shared = self._line(), self._borrowed()
-        known = line.book.fills()
         subscription = shared.subscribe(
             "executions", "Executions", ask_executions, connection=self.name, route=EXECUTIONS
         )
-        for fill in known:
-            subscription.add(fill, time.time_ns())
+        line.book.tell_known(EXECUTIONS, subscription.add)
+
+        def synced() -> None:
+            subscription.stale = False
+
+        line.book.synced.append(synced)
         return subscription
 
     def _close(self) -> None:
