@@ -177,12 +177,14 @@ def test_an_answer_that_cannot_be_read_fails_its_request_and_nothing_else(
 ) -> None:
     broker.open()
     bridge = broker._bridge()
-    dispatch = bridge._client.dispatch
+    read = bridge._client._on_messages
 
-    def garble(fields: list[bytes]) -> None:
-        dispatch([b"17", fields[1], b"", b"", b"1", b"not a date"] if fields[0] == b"17" else fields)
+    def garble(payloads: list[bytes]) -> None:
+        for payload in payloads:
+            kind, number, *_ = payload.split(b"\0")
+            read([b"\0".join((kind, number, b"", b"", b"1", b"not a date", b"")) if kind == b"17" else payload])
 
-    monkeypatch.setattr(bridge._client, "dispatch", garble)
+    monkeypatch.setattr(bridge._client, "_on_messages", garble)
     bars = broker.daily_history([SPY], 3)
     assert "can't be read" in str(bars[756733])
     assert len(broker.positions()) == 16
