@@ -81,3 +81,10 @@ def test_cancelling_one_of_a_group_leaves_the_others(trader: Any, told: Any) -> 
     messages = trader.settle()
     assert told.statuses(messages, 1)[-1][0] == "Cancelled"
     assert told.statuses(messages, 2) == []
+
+
+def test_cancelling_what_was_never_sent_on(trader: Any, told: Any) -> None:
+    trader.place("AAPL", "BUY", 100, "LMT", lmtPrice=130, transmit=False)
+    trader.settle()
+    trader.send(4, 1, 1, "")
+    assert told.statuses(trader.settle()) == [("ApiCancelled", 0, 100)]

@@ -157,3 +157,16 @@ def test_the_same_seed_fills_the_same(start_gateway: Start, hire: Any, told: Any
 
     assert fills() == fills()
     assert fills()
+
+
+def test_orders_move_by_themselves_while_time_runs(start_gateway: Start, hire: Any, told: Any) -> None:
+    trader = hire(start_gateway(now="2022-12-28T15:00:00Z", speed=60.0))
+    patient = [{"tag": "adaptivePriority", "value": "Patient"}]
+    trader.place("AAPL", "BUY", 800, algoStrategy="Adaptive", algoParams=patient)
+    messages = []
+    while not messages or ("Filled", 800, 0) not in told.statuses(messages[-1:]):
+        messages.append(trader.read())
+    assert len(told.fills(messages)) >= 2
+    assert sum(quantity for _, _, quantity, _ in told.fills(messages)) == 800
+    filled = [done for _, done, _ in told.statuses(messages)]
+    assert filled == sorted(filled)
