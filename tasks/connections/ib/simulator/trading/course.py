@@ -7,7 +7,7 @@ from tasks.connections.ib.simulator.market import Market, Touch
 from tasks.connections.ib.simulator.trading import algorithms, conditions
 from tasks.connections.ib.simulator.trading.clearing import Clearing
 from tasks.connections.ib.simulator.trading.executions import Execution
-from tasks.connections.ib.simulator.trading.hours import Hours
+from tasks.connections.ib.simulator.trading.hours import SECOND, Hours
 from tasks.connections.ib.simulator.trading.matching import (
     ADDED,
     Fill,
@@ -114,6 +114,9 @@ class Course:
         if wanted <= 0:
             return []
         is_first, order.has_swept = not order.has_swept, True
+        second, order.met = order.met, now // SECOND
+        if not is_first and second == order.met:
+            return []
         fills = (sweep if is_first else rest)(order.is_buy, wanted, order.limit_price, side)
         total = sum(fill.quantity for fill in fills)
         least = order.quantity if order.tif == "FOK" or order.values["allOrNone"] else order.values["minQty"] or 0.0

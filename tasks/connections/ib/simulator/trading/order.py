@@ -58,6 +58,8 @@ class Order:
     is_triggered: bool = False
     has_swept: bool = False
     """Whether it has met the market once: what is left rests."""
+    met: int = -1
+    """The second of its last look at the market: in one second it gets no more than once."""
     stop: float | None = None
     """Of a trailing order, where it stands now."""
     limit: float | None = None

@@ -88,3 +88,11 @@ def test_cancelling_what_was_never_sent_on(trader: Any, told: Any) -> None:
     trader.settle()
     trader.send(4, 1, 1, "")
     assert told.statuses(trader.settle()) == [("ApiCancelled", 0, 100)]
+
+
+def test_a_late_child_gives_its_parent_nothing_more(trader: Any, told: Any) -> None:
+    touch = trader.touch(AAPL)
+    trader.trade("AAPL", "BUY", touch.ask_size + 500, "LMT", lmtPrice=touch.ask)
+    messages = trader.trade("AAPL", "SELL", 100, "LMT", lmtPrice=140, parentId=1)
+    assert told.fills(messages) == []
+    assert told.statuses(messages, 2)[-1][0] == "PreSubmitted"
