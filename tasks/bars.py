@@ -78,7 +78,7 @@ def pull_bars(
     regular_hours: bool = True,
     calendar: str = "XNYS",
 ) -> DataFrame[Bars]:
-    """Bars of seconds, minutes or hours of each contract, up to now or, in a run of a past session, up to its close.
+    """Bars of seconds, minutes or hours of each contract, up to now or to the close of a past session.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def pull_daily_bars(
     regular_hours: bool = True,
     calendar: str = "XNYS",
 ) -> DataFrame[DailyBars]:
-    """Bars of days, weeks or months of each contract, up to now or, in a run of a past session, up to its close.
+    """Bars of days, weeks or months of each contract, up to now or to the close of a past session.
 
     Parameters
     ----------

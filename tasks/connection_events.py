@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @task(reads="now")
 def read_connection_events(broker: Broker) -> DataFrame[ConnectionEvents]:
-    """When the broker's connection was made, dropped, made again, degraded and restored, as this process saw it.
+    """When the broker's connection was made, dropped, made again, degraded and restored, as this process saw.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def pull_headlines(
     limit: Annotated[int, Field(ge=1, le=MOST)] = MOST,
     calendar: str = "XNYS",
 ) -> DataFrame[Headlines]:
-    """Headlines about each contract up to now or, in a run of a past session, up to its close.
+    """Headlines about each contract, up to now or to the close of a past session.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def watch_headlines(
 
 @source
 def watch_bulletins(broker: Broker, run: Run) -> Stream[DataFrame[Bulletins]]:
-    """What the broker tells all its clients, today's first: exchanges that can't be reached, and other notices.
+    """What the broker tells all its clients, today's first: exchanges out of reach, and other notices.
 
     Parameters
     ----------

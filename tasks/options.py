@@ -31,7 +31,9 @@ OPTIONS = ("OPT", "FOP", "WAR")
 def read_option_computations(
     universe: DataFrame[Universe], broker: Broker, run: Run, timeout: Duration = timedelta(seconds=10)
 ) -> DataFrame[OptionComputations]:
-    """Implied volatility and greeks of each option now, by its bid, its ask, its last trade and the broker's model.
+    """Implied volatility and greeks of each option now, as the broker computes them.
+
+    They start from the option's bid, its ask, its last trade, and the broker's own model.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ def read_option_computations(
 def watch_option_computations(
     universe: DataFrame[Universe], broker: Broker, run: Run
 ) -> Stream[DataFrame[OptionComputations]]:
-    """Implied volatility and greeks of each option, a row of an option and basis whenever the broker computes it.
+    """Implied volatility and greeks of each option, whenever the broker computes them.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ def watch_option_computations(
     Returns
     -------
     Stream of OptionComputations
-        With `keep: latest`, the greeks now. An option that is refused, for want of lines or
+        A row an option and basis; with `keep: latest`, the greeks now. An option that is refused, for want of lines or
         permissions, is noted and left out.
     """
     options = _options(universe)

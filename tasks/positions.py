@@ -48,7 +48,7 @@ def read_positions(broker: Broker, accounts: list[str] | None = None) -> DataFra
 
 @source
 def watch_positions(broker: Broker, run: Run, accounts: list[str] | None = None) -> Stream[DataFrame[Positions]]:
-    """What every account holds, then each position that changes; one that is closed comes once more, with quantity 0.
+    """What every account holds, then each position that changes.
 
     Parameters
     ----------
@@ -62,8 +62,9 @@ def watch_positions(broker: Broker, run: Run, accounts: list[str] | None = None)
     Returns
     -------
     Stream of Positions
-        With `keep: latest`, the book. The broker tells of a change within seconds of the fill;
-        after a dropped connection it tells of everything again.
+        With `keep: latest`, the book. A position that is closed comes once more, with quantity 0.
+        The broker tells of a change within seconds of the fill, and of everything again after a
+        dropped connection.
 
     Raises
     ------

@@ -105,7 +105,7 @@ def watch_quotes(
     price: Literal["mid", "last"] = "mid",
     calendar: str = "XNYS",
 ) -> Stream[DataFrame[Quotes]]:
-    """The market in every contract and the benchmark, a row of a contract whenever the broker tells of it.
+    """The market in every contract and the benchmark, a row whenever the broker tells of it.
 
     Parameters
     ----------
