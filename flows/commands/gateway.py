@@ -71,7 +71,7 @@ def _told(gateway: SimulatedGateway, options: Options) -> list[str]:
         f"simulated gateway at {options.host}:{gateway.port}, {gateway.clock.now():%Y-%m-%d %H:%M:%S} UTC, {speed}",
         f"market    {len(contracts)} stocks, funds and indices and their option chains, sessions {first} to {last}",
         "prices    daily closes are real; between them generated, seed " + str(options.seed),
-        f"accounts  {', '.join(gateway.accounts)}, {len(gateway.book)} holdings"
+        f"accounts  {', '.join(gateway.accounts)}, {len(gateway.book)} holding{'s' * (len(gateway.book) != 1)}"
         + (", read-only" if options.read_only else ""),
         f"pace      {pace}; {options.lines} market-data lines",
         f"faults    {'none' if options.faults is None else options.faults}",
