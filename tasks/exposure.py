@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from pandera.typing import DataFrame
 from schemas.book import Exposures, Positions
 from schemas.market import Quotes
 from schemas.risk import Betas
+from tasks.arrays import arrays_of, constant, frame_from
 from tasks.connections.problems import DataProblem
 from tasks.connections.scope import note
 from tasks.declare import task
@@ -72,24 +74,24 @@ def mark_exposure(
         A currency has no rate, a quote is in another currency or of another multiplier than its
         position, or the betas are to no benchmark or several.
     """
-    contract = positions["con_id"].to_numpy()
-    quantity = positions["quantity"].to_numpy()
-    multiplier = positions["multiplier"].to_numpy()
-    rate = _rates(positions, currency, rates or {})
-    benchmark_id = _benchmark(betas, len(positions))
+    held, quote, beta_of = arrays_of(positions), arrays_of(quotes), arrays_of(betas)
+    contract, quantity, multiplier = held["con_id"], held["quantity"], held["multiplier"]
+    rows = len(contract)
+    rate = _rates(positions, held["currency"], currency, rates or {})
+    benchmark_id = _benchmark(beta_of["benchmark_id"], rows)
 
-    quoted = pd.Index(quotes["con_id"]).get_indexer(contract)
-    regressed = pd.Index(betas["con_id"]).get_indexer(contract)
-    _match(positions, quotes, quoted)
-    seen = _taken(quotes["price"].to_numpy(), quoted)
-    worthless = (seen == 0) & positions["security_type"].isin(CAN_BE_WORTHLESS).to_numpy()
+    quoted = pd.Index(quote["con_id"]).get_indexer(contract)
+    regressed = pd.Index(beta_of["con_id"]).get_indexer(contract)
+    _match(positions, held, quote, quoted)
+    seen = _taken(quote["price"], quoted)
+    worthless = (seen == 0) & _is_one_of(held["security_type"], CAN_BE_WORTHLESS)
     price = np.where(np.isfinite(seen) & ((seen > 0) | worthless), seen, np.nan)
-    beta = _taken(betas["beta"].to_numpy(), regressed)
+    beta = _taken(beta_of["beta"], regressed)
     value = quantity * price * multiplier * rate
     covered = np.isfinite(value) & np.isfinite(beta)
 
-    reason = np.full(len(contract), "", dtype=object)
-    why = betas["reason"].to_numpy()
+    reason = np.full(rows, "", dtype=object)
+    why = beta_of["reason"]
     for row in np.flatnonzero(~covered):
         lacks = []
         if not np.isfinite(value[row]):
@@ -97,29 +99,28 @@ def mark_exposure(
         if not np.isfinite(beta[row]):
             lacks.append(f"no beta: {(why[regressed[row]] or 'unknown') if regressed[row] >= 0 else 'no history'}")
         reason[row] = "; ".join(lacks)
-    frame = pd.DataFrame(
-        {
-            "account": positions["account"].array,
-            "con_id": contract,
-            "symbol": positions["symbol"].array,
-            "security_type": positions["security_type"].array,
-            "quantity": quantity,
-            "multiplier": multiplier,
-            "price": price,
-            "contract_currency": positions["currency"].array,
-            "currency": pd.Categorical([currency] * len(contract), categories=[currency]),
-            "rate": rate,
-            "value": value,
-            "pnl": value - quantity * positions["average_cost"].to_numpy() * rate,
-            "benchmark_id": np.full(len(contract), benchmark_id, dtype=np.int64),
-            "beta": beta,
-            "r_squared": _taken(betas["r_squared"].to_numpy(), regressed),
-            "beta_exposure": beta * value,
-            "covered": covered,
-            "reason": reason,
-        }
-    )
-    _tell(frame, positions, quotes, quoted)
+    columns = {
+        "account": held["account"],
+        "con_id": contract,
+        "symbol": held["symbol"],
+        "security_type": held["security_type"],
+        "quantity": quantity,
+        "multiplier": multiplier,
+        "price": price,
+        "contract_currency": held["currency"],
+        "currency": constant(currency, rows),
+        "rate": rate,
+        "value": value,
+        "pnl": value - quantity * held["average_cost"] * rate,
+        "benchmark_id": np.full(rows, benchmark_id, dtype=np.int64),
+        "beta": beta,
+        "r_squared": _taken(beta_of["r_squared"], regressed),
+        "beta_exposure": beta * value,
+        "covered": covered,
+        "reason": reason,
+    }
+    frame = frame_from(columns, rows)
+    _tell(frame, columns, quote["price_kind"], quoted)
     return cast("DataFrame[Exposures]", frame)
 
 
@@ -137,11 +138,20 @@ def coverage(exposure: pd.DataFrame) -> tuple[float, float | None]:
         Shares between 0 and 1. Of no positions all are covered. The share by value is
         Σ|value| of the covered over Σ|value| of the priced, and None where that sum is 0.
     """
-    covered = exposure["covered"].to_numpy()
-    gross = np.nan_to_num(np.abs(exposure["value"].to_numpy()))
-    total = math.fsum(gross)
+    return covered_shares(exposure["covered"].to_numpy(), exposure["value"].to_numpy())
+
+
+def covered_shares(covered: npt.NDArray[np.bool_], value: Floats) -> tuple[float, float | None]:
+    """`coverage`, of columns."""
+    gross = np.nan_to_num(np.abs(value))
+    total = math.fsum(gross.tolist())
     by_count = float(covered.mean()) if len(covered) else 1.0
-    return by_count, (min(1.0, math.fsum(gross[covered]) / total) if total > 0 else None)
+    return by_count, (min(1.0, math.fsum(gross[covered].tolist()) / total) if total > 0 else None)
+
+
+def _is_one_of(column: pd.Categorical, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = np.append(column.categories.isin(names), False)[column.codes]
+    return found
 
 
 def _taken(values: Floats, place: Integers) -> Floats:
@@ -149,7 +159,7 @@ def _taken(values: Floats, place: Integers) -> Floats:
     return np.append(values, np.nan)[place]
 
 
-def _rates(positions: pd.DataFrame, currency: str, rates: dict[str, float]) -> Floats:
+def _rates(positions: pd.DataFrame, held: pd.Categorical, currency: str, rates: dict[str, float]) -> Floats:
     """Each position's rate into the book's currency."""
     for name, rate in rates.items():
         if not (np.isfinite(rate) and rate > 0):
@@ -159,22 +169,31 @@ def _rates(positions: pd.DataFrame, currency: str, rates: dict[str, float]) -> F
             f"The rate of {currency}, the book's own currency, is given as {amount(rates[currency])}.",
             "Leave it out, or name the book's currency by `currency:`.",
         )
-    held = positions["currency"].astype(str)
     table = {**rates, currency: 1.0}
-    unknown = sorted(set(held) - set(table))
+    if all(name in table for name in held.categories):
+        return _looked_up(held, table)
+    present = set(held.categories[np.unique(held.codes)])
+    unknown = sorted(present - set(table))
     if unknown:
-        first = positions[held == unknown[0]]
+        first = positions[(positions["currency"] == unknown[0]).to_numpy()]
         example = ", ".join(f"{name}: …" for name in unknown)
         raise DataProblem(
             f"{listed(dict.fromkeys(first['symbol'].astype(str)))} {'is' if len(first) == 1 else 'are'} in {unknown[0]}"
             f", the book is in {currency}, and {listed(unknown)} {'has' if len(unknown) == 1 else 'have'} no rate.",
             f"Give {currency} for one unit: `rates: {{{example}}}`.",
         )
-    return np.array([table[name] for name in held], dtype=np.float64)
+    return _looked_up(held, table)
 
 
-def _benchmark(betas: pd.DataFrame, positions: int) -> int:
-    found = np.unique(betas["benchmark_id"].to_numpy())
+def _looked_up(column: pd.Categorical, table: Mapping[str, float]) -> Floats:
+    """Each row's value by its category; computed once a category."""
+    values = np.array([*(table.get(name, np.nan) for name in column.categories), np.nan], dtype=np.float64)
+    found: Floats = values[column.codes]
+    return found
+
+
+def _benchmark(benchmark_ids: Integers, positions: int) -> int:
+    found = np.unique(benchmark_ids)
     if len(found) > 1:
         raise DataProblem(
             f"The betas are to {len(found)} benchmarks: con_id {listed(found)}.", "Regress all on one benchmark."
@@ -186,18 +205,24 @@ def _benchmark(betas: pd.DataFrame, positions: int) -> int:
     return int(found[0]) if len(found) else 0
 
 
-def _match(positions: pd.DataFrame, quotes: pd.DataFrame, quoted: Integers) -> None:
+def _match(positions: pd.DataFrame, held: Mapping[str, Any], quote: Mapping[str, Any], quoted: Integers) -> None:
     """Refuse quotes that are not of the contract that is held: the value would be off by a factor."""
     rows = np.flatnonzero(quoted >= 0)
-    held, quote = positions.iloc[rows], quotes.iloc[quoted[rows]]
-    for column, what in (("currency", "in"), ("multiplier", "of multiplier")):
-        ours, theirs = (frame[column].astype(object).to_numpy() for frame in (held, quote))
-        wrong = np.flatnonzero(ours != theirs)
+    places = quoted[rows]
+    ours, theirs = held["currency"], quote["currency"]
+    # Codes of the same categories can be compared as they are; otherwise theirs in terms of ours.
+    codes = np.append(ours.categories.get_indexer(theirs.categories), -2)[theirs.codes[places]]
+    for column, what, wrong in (
+        ("currency", "in", np.flatnonzero(ours.codes[rows] != codes)),
+        ("multiplier", "of multiplier", np.flatnonzero(held["multiplier"][rows] != quote["multiplier"][places])),
+    ):
         if len(wrong):
             at = wrong[0]
+            row = positions.iloc[rows[at]]
+            said = quote[column][places[at]]
             raise DataProblem(
-                f"{held['symbol'].iloc[at]} (con_id {held['con_id'].iloc[at]}) is held {what} {ours[at]} and quoted "
-                f"{what} {theirs[at]}" + (f", and so are {len(wrong) - 1} more." if len(wrong) > 1 else "."),
+                f"{row['symbol']} (con_id {row['con_id']}) is held {what} {row[column]} and quoted "
+                f"{what} {said}" + (f", and so are {len(wrong) - 1} more." if len(wrong) > 1 else "."),
                 "Quote the very contracts that are held.",
             )
 
@@ -210,22 +235,23 @@ def _price_reason(place: int, price: float) -> str:
     return f"absurd price {amount(price)}"
 
 
-def _tell(frame: pd.DataFrame, positions: pd.DataFrame, quotes: pd.DataFrame, quoted: Integers) -> None:
+def _tell(frame: pd.DataFrame, columns: Mapping[str, Any], kinds: pd.Categorical, quoted: Integers) -> None:
     if frame.empty:
         return
-    by_count, by_value = coverage(frame)
+    covered = columns["covered"]
+    by_count, by_value = covered_shares(covered, columns["value"])
     note(
-        f"{int(frame['covered'].sum())} of {counted(len(frame), 'position')} covered, {by_count:.1%} by count"
+        f"{int(covered.sum())} of {counted(len(frame), 'position')} covered, {by_count:.1%} by count"
         + (f" and {by_value:.1%} of the gross value that is known." if by_value is not None else ".")
     )
-    without = frame[~frame["covered"]]
-    if len(without):
+    if not covered.all():
+        without = frame[~covered]
         named = (f"{_named(row)} in {row.account} ({row.reason})" for row in without.itertuples())
         note(f"Not covered: {listed(named, _NAMED)}.")
-    kind = np.append(quotes["price_kind"].astype(str).to_numpy(), "")[quoted]
-    old = positions["symbol"][(kind == "close") & frame["price"].notna().to_numpy()]
-    if len(old):
-        note(f"Marked at the previous close, for want of a market: {listed(dict.fromkeys(old.astype(str)), _NAMED)}.")
+    at_close = np.append(_is_one_of(kinds, ("close",)), False)[quoted] & ~np.isnan(columns["price"])
+    if at_close.any():
+        old = frame["symbol"][at_close].astype(str)
+        note(f"Marked at the previous close, for want of a market: {listed(dict.fromkeys(old), _NAMED)}.")
 
 
 def _named(row: Any) -> str:

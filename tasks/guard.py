@@ -96,12 +96,12 @@ class Guard:
             return None
         faults: list[Fault] = []
         arrays: dict[str, Any] = {}
-        for name in frame.columns:
+        held: Any = frame
+        for name, array in zip(frame.columns, held._iter_column_arrays(), strict=True):
             column = self._columns.get(name)
             if column is None or name in arrays:
                 return None
-            series = frame[name]
-            arrays[name] = array = series.array if isinstance(series.dtype, pd.DatetimeTZDtype) else series.values
+            arrays[name] = array
             found = column.faults(array)
             if found is None:
                 return None

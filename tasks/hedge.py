@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
+import numpy as np
 import pandas as pd
 from pandera.typing import DataFrame
 from pydantic import Field
@@ -14,11 +16,12 @@ from pydantic import Field
 from schemas.book import Exposures
 from schemas.market import Quotes
 from schemas.risk import Hedges
+from tasks.arrays import arrays_of, constant, frame_from
 from tasks.connections.durations import Duration
 from tasks.connections.problems import DataProblem
 from tasks.connections.scope import note
 from tasks.declare import task
-from tasks.exposure import coverage
+from tasks.exposure import covered_shares
 from tasks.run import Run
 from tasks.wording import amount, counted, listed
 
@@ -97,69 +100,74 @@ def size_hedge(
     # The quotes of a past session are old by now, and nothing is traded at them.
     _trust(quote, instrument, now, timedelta.max if run.past else maximum_age, maximum_move, at_close)
     _same_currency(exposure, quote, instrument)
-    covered = exposure["covered"].to_numpy()
+    book = arrays_of(exposure)
+    covered, worth, weighted = book["covered"], book["value"], book["beta_exposure"]
     if len(exposure) and not covered.any():
         raise DataProblem(
             f"None of the {counted(len(exposure), 'position')} is covered: a hedge would be sized on nothing.",
             "See the reasons in the exposure's rows.",
         )
-    explained = covered & (exposure["r_squared"] > minimum_r_squared).to_numpy()
-    value = math.fsum(exposure["value"].dropna())
-    covered_value = math.fsum(exposure["value"][covered])
-    beta_exposure = math.fsum(exposure["beta_exposure"][covered])
-    hedged = math.fsum(exposure["beta_exposure"][explained])
+    explained = covered & (book["r_squared"] > minimum_r_squared)
+    value = math.fsum(worth[~np.isnan(worth)].tolist())
+    covered_value = math.fsum(worth[covered].tolist())
+    beta_exposure = math.fsum(weighted[covered].tolist())
+    hedged = math.fsum(weighted[explained].tolist())
     away = hedged - target_beta * value
     exact = -away / (quote["price"] * quote["multiplier"]) + 0.0
     inside = abs(away) <= band * abs(value)
     quantity = 0.0 if inside else _rounded(exact, rounding)
-    by_count, by_value = coverage(exposure)
+    by_count, by_value = covered_shares(covered, worth)
 
-    alone = exposure["symbol"][covered & ~explained].astype(str)
-    if len(alone):
-        note(f"Not hedged, with an R² of {minimum_r_squared:.4g} or less: {listed(dict.fromkeys(alone))}.")
+    if (alone := covered & ~explained).any():
+        names = dict.fromkeys(book["symbol"][alone])
+        note(f"Not hedged, with an R² of {minimum_r_squared:.4g} or less: {listed(map(str, names))}.")
     if inside and away != 0:
         allowed = round(band * abs(value), 2)
         note(f"Inside the band: {amount(round(away, 2))} from the target, {amount(allowed)} allowed.")
-    if len(exposure) and (exposure["benchmark_id"] != quote["con_id"]).any():
+    if len(exposure) and (book["benchmark_id"] != quote["con_id"]).any():
         note(f"{instrument} isn't the benchmark of the betas: its own beta is taken to be 1.")
-    frame = pd.DataFrame(
-        {
-            "con_id": [int(quote["con_id"])],
-            "symbol": pd.Categorical([quote["symbol"]]),
-            "security_type": pd.Categorical([quote["security_type"]]),
-            "currency": pd.Categorical([quote["currency"]]),
-            "multiplier": [float(quote["multiplier"])],
-            "portfolio_value": [value],
-            "portfolio_beta": [beta_exposure / covered_value if covered_value else math.nan],
-            "beta_exposure": [beta_exposure],
-            "hedged_exposure": [hedged],
-            "target_beta": [float(target_beta)],
-            "band": [float(band)],
-            "quantity": [quantity],
-            "exact_quantity": [exact],
-            "rounding": pd.Categorical([rounding]),
-            "price": [float(quote["price"])],
-            "price_kind": pd.Categorical([quote["price_kind"]]),
-            "market_data": pd.Categorical([quote["market_data"]]),
-            "notional": [quantity * quote["price"] * quote["multiplier"]],
-            "positions": [len(exposure)],
-            "covered_positions": [int(covered.sum())],
-            "coverage_by_count": [by_count],
-            "coverage_by_value": [math.nan if by_value is None else by_value],
-            "time": pd.DatetimeIndex([now]).as_unit("ns"),
-            "session": pd.DatetimeIndex([run.session]).as_unit("ns"),
-        }
-    )
-    return cast("DataFrame[Hedges]", frame)
+    price, multiplier = float(quote["price"]), float(quote["multiplier"])
+    columns: dict[str, Any] = {
+        "con_id": np.array([quote["con_id"]], dtype=np.int64),
+        "symbol": constant(quote["symbol"], 1),
+        "security_type": constant(quote["security_type"], 1),
+        "currency": constant(quote["currency"], 1),
+        "multiplier": multiplier,
+        "portfolio_value": value,
+        "portfolio_beta": beta_exposure / covered_value if covered_value else math.nan,
+        "beta_exposure": beta_exposure,
+        "hedged_exposure": hedged,
+        "target_beta": float(target_beta),
+        "band": float(band),
+        "quantity": quantity,
+        "exact_quantity": exact,
+        "rounding": constant(rounding, 1),
+        "price": price,
+        "price_kind": constant(quote["price_kind"], 1),
+        "market_data": constant(quote["market_data"], 1),
+        "notional": quantity * price * multiplier,
+        "positions": np.array([len(exposure)], dtype=np.int64),
+        "covered_positions": np.array([covered.sum()], dtype=np.int64),
+        "coverage_by_count": by_count,
+        "coverage_by_value": math.nan if by_value is None else by_value,
+        "time": pd.DatetimeIndex([now]).as_unit("ns"),
+        "session": np.array([run.session], dtype="datetime64[ns]"),
+    }
+    # A number alone is a column of one row.
+    made = {name: np.array([given]) if isinstance(given, float) else given for name, given in columns.items()}
+    return cast("DataFrame[Hedges]", frame_from(made, 1))
 
 
-def _find(quotes: pd.DataFrame, instrument: str) -> pd.Series:
+def _find(quotes: pd.DataFrame, instrument: str) -> Mapping[str, Any]:
     """The instrument's row."""
-    symbols = quotes["symbol"].astype(str)
-    named = quotes[symbols == instrument]
-    fit = named[~named["security_type"].isin(NOT_HEDGES)]
-    if len(fit) == 1:
-        return fit.iloc[0]
+    columns = arrays_of(quotes)
+    symbols = columns["symbol"]
+    (code,) = symbols.categories.get_indexer([instrument])
+    places: list[int] = np.flatnonzero(symbols.codes == code).tolist() if code >= 0 else []
+    fitting = [place for place in places if columns["security_type"][place] not in NOT_HEDGES]
+    if len(fitting) == 1:
+        return {name: values[fitting[0]] for name, values in columns.items()}
+    named, fit = quotes.iloc[places], quotes.iloc[fitting]
     if len(fit) > 1:
         raise DataProblem(
             f"The hedge instrument {instrument} is {len(fit)} contracts in the quotes: con_id {listed(fit['con_id'])}.",
@@ -171,7 +179,7 @@ def _find(quotes: pd.DataFrame, instrument: str) -> pd.Series:
             "which no hedge is made of.",
             "Name a stock, a fund or a future by `instrument:`, and quote it.",
         )
-    close = difflib.get_close_matches(instrument, sorted(set(symbols)), cutoff=0.5)
+    close = difflib.get_close_matches(instrument, sorted(set(symbols.astype(str))), cutoff=0.5)
     raise DataProblem(
         f"The hedge instrument {instrument} has no quote.",
         f"Did you mean {' or '.join(close)}?" if close else "Quote it with the book.",
@@ -179,7 +187,7 @@ def _find(quotes: pd.DataFrame, instrument: str) -> pd.Series:
 
 
 def _trust(
-    quote: pd.Series,
+    quote: Mapping[str, Any],
     instrument: str,
     now: pd.Timestamp,
     maximum_age: timedelta,
@@ -220,8 +228,9 @@ def _trust(
         note(f"{instrument}'s price is {quote['market_data'].replace('_', ' and ')}, not live.")
 
 
-def _same_currency(exposure: pd.DataFrame, quote: pd.Series, instrument: str) -> None:
-    book = sorted(set(exposure["currency"].astype(str)) - {quote["currency"]})
+def _same_currency(exposure: pd.DataFrame, quote: Mapping[str, Any], instrument: str) -> None:
+    currency = exposure["currency"].array
+    book = sorted(set(currency.categories[np.unique(currency.codes)]) - {quote["currency"]})
     if book:
         raise DataProblem(
             f"{instrument} is in {quote['currency']}, the book's exposure in {listed(book)}.",
