@@ -48,7 +48,7 @@ def positions(session: Session, fields: Fields) -> None:
     fields.end()
     trading = _desk(session)
     for position in trading.ledger.positions():
-        if position.quantity:
+        if position.is_shown:
             send_position(session, position)
     session.send(62, 1)
     trading.followers.add(Follow(session, POSITIONS, 0))
@@ -72,7 +72,7 @@ def positions_multi(session: Session, fields: Fields) -> None:
         return
     trading = _desk(session)
     for position in trading.ledger.positions(account):
-        if position.quantity:
+        if position.is_shown:
             send_position(session, position, request)
     session.send(72, 1, request)
     trading.followers.add(Follow(session, POSITIONS_MULTI, request, account))

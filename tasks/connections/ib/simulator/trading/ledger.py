@@ -35,6 +35,13 @@ class Position:
     """Quantity, average cost, profit and money spent before the trades that are kept."""
     trades: dict[str, Trade] = field(default_factory=dict)
     """The day's, by key: they can still be corrected."""
+    is_of_book: bool = False
+    """Whether the gateway has started with it."""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether clients that ask for positions are told it; flat ones are on the day they were traded."""
+        return bool(self.quantity or self.trades or self.is_of_book)
 
     def close_day(self) -> None:
         """Let the trades be: from now on they can't be corrected."""
@@ -101,6 +108,7 @@ class Ledger:
         for item in holdings:
             self.cash.setdefault(item.account, cash)
             position = Position(item.account, item.instrument, float(item.quantity), float(item.average_cost))
+            position.is_of_book = True
             position.close_day()
             self._positions[item.account, item.instrument.con_id] = position
 
