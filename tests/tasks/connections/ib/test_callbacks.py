@@ -39,13 +39,10 @@ class Sink:
 
 
 def read(*frames: str) -> list[tuple[Any, Any]]:
-    from ibapi.decoder import Decoder
-
     sink = Sink()
     receiver = Receiver(sink)  # type: ignore[arg-type]  # these messages need no more of it
-    client = Client(receiver, lambda fields: None, lambda problem: None)
-    client.decoder = Decoder(receiver, 157)
-    client._takes_id = False
+    client = Client(receiver, lambda messages: None, lambda problem: None)
+    client.use_decoder(157)
     for frame in frames:
         client.dispatch(frame.replace("|", "\0").encode().split(b"\0")[:-1])
     return sink.calls
@@ -152,9 +149,8 @@ def test_decimals_of_newer_clients_are_floats() -> None:
     hear.realtimeBar(7, 1, 1.0, 2.0, 0.5, 1.5, Decimal("0.75"), Decimal("1.25"), 3)
     hear.pnlSingle(7, Decimal("0.5"), 1.0, float(UNSET), 0.0, 63.0)
     bar = SimpleNamespace(
-        date="20221228", open=1.0, high=2.0, low=0.5, close=1.5, volume=Decimal("0.5"), wap=1.2, barCount=3
+        date="20221228", open=1.0, high=2.0, low=0.5, close=1.5, volume=Decimal("0.5"), wap=Decimal("1.2"), barCount=3
     )
-    bar.average = Decimal("1.2")
     hear.historicalData(7, bar)
     rows = [row for _, row in calls]
     assert rows[0] == Trade(1672260300, 126.5, 0.5, "NASDAQ", "", False, True)
@@ -165,6 +161,13 @@ def test_decimals_of_newer_clients_are_floats() -> None:
     assert math.isnan(rows[4].unrealized)
     assert rows[5] == Bar("20221228", 1.0, 2.0, 0.5, 1.5, 0.5, 1.2, 3.0)
     assert all(type(value) is float for value in rows[3][1:])
+
+
+def test_a_size_that_newer_clients_leave_unset_is_no_number() -> None:
+    hear, calls = receiver()
+    hear.tickSize(7, 8, Decimal(2**127 - 1))
+    hear.tickSize(7, 8, Decimal("NaN"))
+    assert all(math.isnan(size) for _, (_, size) in calls)
 
 
 def test_newer_clients_tell_the_name_of_a_match() -> None:
