@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tasks.connections.ib.contracts import Contract
@@ -20,7 +21,18 @@ def ask_all(
     slots: Slots,
     what: str,
 ) -> dict[int, list[Any] | Problem]:
-    """Rows by contract id, or the problem that its request ended with.
+    """Rows by contract id, or the problem that its request ended with: see `ask_each`."""
+    return dict(ask_each(contracts, ask, abandon, slots, what))
+
+
+def ask_each(
+    contracts: Sequence[Contract],
+    ask: Callable[[Contract], Request],
+    abandon: Callable[[Request], None],
+    slots: Slots,
+    what: str,
+) -> Iterator[tuple[int, list[Any] | Problem]]:
+    """Contract ids with their rows, or the problem that its request ended with: in order, as soon as they are there.
 
     Parameters
     ----------
@@ -35,15 +47,29 @@ def ask_all(
     what
         For progress and errors.
 
-    Raises `DeadlinePassed` when the step's time is up.
+    Raises `DeadlinePassed` when the step's time is up. What is under way when nobody takes more is abandoned.
     """
     scope = current()
     ended = _Counter()
-    asked: list[tuple[int, Request]] = []
+    asked: deque[tuple[int, Request]] = deque()
 
     def expire_all() -> None:
-        for _, request in asked:
+        for _, request in list(asked):
             request.expire()
+
+    def first() -> tuple[int, list[Any] | Problem]:
+        con_id, request = asked[0]
+        answer: list[Any] | Problem
+        try:
+            answer = request.wait(scope)
+        except DeadlinePassed:
+            raise
+        except Problem as problem:
+            answer = problem
+            abandon(request)
+        asked.popleft()
+        scope.listener.progress(ended.value, len(contracts), what)
+        return con_id, answer
 
     try:
         for contract in contracts:
@@ -57,17 +83,10 @@ def ask_all(
             request.when_done(slots.give)
             request.when_done(ended.add)
             scope.listener.progress(ended.value, len(contracts), what)
-        answers: dict[int, list[Any] | Problem] = {}
-        for con_id, request in asked:
-            try:
-                answers[con_id] = request.wait(scope)
-            except DeadlinePassed:
-                raise
-            except Problem as problem:
-                answers[con_id] = problem
-                abandon(request)
-            scope.listener.progress(ended.value, len(contracts), what)
-        return answers
+            while asked and asked[0][1].done:
+                yield first()
+        while asked:
+            yield first()
     except BaseException as error:
         for _, request in asked:
             if not request.done:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.connections.ib.contracts import Contract
@@ -99,12 +100,39 @@ class History(Reference):
             raise lost[0]
         return found
 
+    def each_answer(
+        self, questions: Sequence[Question], timeout: float = 60.0
+    ) -> Iterator[tuple[int, list[Bar] | Problem]]:
+        """Contract ids with their bars, oldest first, or why there are none: each as soon as it has come.
+
+        Parameters
+        ----------
+        questions
+            At most one about each contract; they may be of different lengths.
+        timeout
+            Seconds for each answer.
+        """
+        routed = self._routed([question.contract for question in questions])
+        asked: list[Question] = []
+        for question in questions:
+            contract = routed[question.contract.con_id]
+            if isinstance(contract, Contract):
+                asked.append(replace(question, contract=contract))
+            else:
+                yield question.contract.con_id, contract
+        yield from self._each_bars(asked, timeout, "daily history" if _are_daily(asked) else "history")
+
     def _ask_bars(self, questions: Sequence[Question], timeout: float, what: str) -> dict[int, list[Any] | Problem]:
-        from tasks.connections.ib.fanout import ask_all
+        return dict(self._each_bars(questions, timeout, what))
+
+    def _each_bars(
+        self, questions: Sequence[Question], timeout: float, what: str
+    ) -> Iterator[tuple[int, list[Any] | Problem]]:
+        from tasks.connections.ib.fanout import ask_each
 
         bridge, shared = self._bridge(), self._borrowed()
         asked = {question.contract.con_id: question for question in questions}
-        return ask_all(
+        return ask_each(
             [question.contract for question in questions],
             lambda contract: shared.histories.ask(bridge, asked[contract.con_id], self.name, timeout),
             lambda request: shared.histories.cancel(bridge, request),
@@ -206,6 +234,10 @@ class History(Reference):
             ),
             lambda client, number: client.cancelRealTimeBars(number),
         )
+
+
+def _are_daily(questions: Sequence[Question]) -> bool:
+    return all(question.size == "1 day" for question in questions)
 
 
 def _ticks_from(wire: Any, start: int, what: TickKind, regular_hours: bool) -> Send:
