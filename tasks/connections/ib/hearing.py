@@ -22,10 +22,16 @@ log = logging.getLogger("hedgerow.ib")
 TICK_SIZE = b"2"
 """Kind of a message that nobody asked for: old clients can't read the fractions that it may hold."""
 
+UNNUMBERED = (320, 321, 503, 505)
+"""Codes of a refusal that may be meant for what was asked without a number."""
+
 SIMULATED_FARM = ":simulated"
 """How the simulated gateway names its data farms."""
 
 POSITIONS = "positions"
+
+ABOUT_ORDERS = frozenset({b"3", b"4", b"5", b"11", b"59"})
+"""Kinds of messages that tell of orders, or may: statuses, errors, orders, executions, commissions."""
 
 
 class Hearing(Line):
@@ -44,6 +50,8 @@ class Hearing(Line):
             recipient = self._addressee(fields)
             if isinstance(recipient, Request):
                 recipient.record("received", b"\0".join(fields))
+            if fields and fields[0] in ABOUT_ORDERS:
+                self.about_orders.append((self.received_ns, fields))
             self._client.dispatch(fields)
         except Exception as error:
             self.unreadable.add(fields, error)
@@ -87,25 +95,37 @@ class Hearing(Line):
         found = self._recipients.get(request)
         sense = meaning(code)
         what = found.what if isinstance(found, Request | Subscription) else ""
-        message = BrokerMessage(self.received_ns, request, code, text, sense, what)
         if text.endswith(SIMULATED_FARM):
             self.is_simulated = True
         has_changed = self.condition.hear(code, text)
+        if has_changed and sense is Meaning.INFO:
+            sense = Meaning.RESTORED  # a farm that was away
+        message = BrokerMessage(self.received_ns, request, code, text, sense, what)
         if found is not None and sense in (Meaning.FAILED, Meaning.CONNECTION):
             self._recipients.leave(request)
             found.complete(failure(code, text, what))
+        elif sense is Meaning.DEACTIVATED and found is not None:
+            self._deactivate(request, found, failure(code, text, what))
         elif code == 326:
             self._end(self._id_in_use())
         elif sense is Meaning.CONNECTION:
             self._end(ConnectionProblem(f"The gateway at {self.host}:{self.port} says {code}: {text}"))
         elif code == 1100:
             self._fail_all(ConnectionProblem(f"The gateway at {self.host}:{self.port} has lost {BROKER}: {text}"))
-        elif request < 0 and code in (320, 321, 505):
+        elif request < 0 and code in UNNUMBERED:
             self._fail_routed(code, text)
         self._log(message, has_changed, found is not None)
         self._recipients.routes.publish("errors", message, message.time_ns)
-        if found is None:
+        if found is None or sense is Meaning.DEACTIVATED:
             self.event(message)
+
+    def _deactivate(self, number: int, found: Recipient, problem: Problem) -> None:
+        """A subscription waits to be sent again; a request has failed."""
+        self._recipients.leave(number)
+        if isinstance(found, Subscription):
+            found.interrupt()
+        else:
+            found.complete(problem)
 
     def _fail_routed(self, code: int, text: str) -> None:
         """What was refused carried no number: it is what was asked without one."""
@@ -117,7 +137,7 @@ class Hearing(Line):
         quiet = message.meaning is Meaning.INFO or (has_recipient and message.meaning is Meaning.FAILED)
         if message.meaning in (Meaning.DEGRADED, Meaning.RESTORED):
             quiet = not has_changed
-        log.log(logging.DEBUG if quiet else logging.WARNING, "%s %s", message.code, message.text)
+        log.log(logging.DEBUG if quiet else logging.WARNING, "%s", message.sentence)
 
     def started(self, accounts: list[str] | None, next_id: int | None) -> None:
         """The gateway has let us in, once both are known."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.connections.ib.bridge import Bridge
+from tasks.connections.ib.codes import Meaning
 from tasks.connections.ib.events import ConnectionLog
 from tasks.connections.ib.messages import BrokerMessage
 from tasks.connections.ib.outages import Outage, Outages
@@ -20,7 +21,7 @@ from tasks.connections.problems import ConnectionProblem, Problem, Refused
 
 log = logging.getLogger("hedgerow.ib")
 
-DATA_LOST, DATA_KEPT, IN_USE = 1101, 1102, 326
+DATA_LOST, DATA_KEPT = 1101, 1102
 TIRED_OF_ITS_ID = 4
 """Attempts in a row at which the client id may be in use: it is then no longer the dropped connection's own."""
 
@@ -79,6 +80,7 @@ class Keeper:
         """Why no more attempts are made."""
         self._bridge: Bridge | None = None
         self._to_tell: Bridge | None = None
+        self._to_send: Bridge | None = None
         self._is_stopped = False
         self._changed = threading.Condition()
         self._sending = threading.Lock()
@@ -112,14 +114,19 @@ class Keeper:
             self._run_on()
 
     def event(self, event: Any) -> None:
-        """What the gateway says unasked: that it has the broker again, among others."""
-        if not isinstance(event, BrokerMessage) or event.code not in (DATA_LOST, DATA_KEPT):
+        """What the gateway says unasked: that it has the broker again, or that a subscription has stopped."""
+        if not isinstance(event, BrokerMessage):
             return
         if event.code == DATA_LOST:
             for subscription in self._subscriptions():
                 subscription.interrupt()
         with self._changed:
-            self._to_tell = self._bridge
+            if event.code in (DATA_LOST, DATA_KEPT):
+                self._to_tell = self._bridge
+            elif event.meaning is Meaning.DEACTIVATED and self._bridge is not None and self._bridge.condition.is_whole:
+                self._to_send = self._bridge  # otherwise once it is, with 1101 or 1102
+            else:
+                return
             self._run_on()
 
     def wake(self) -> None:
@@ -156,14 +163,18 @@ class Keeper:
             with self._changed:
                 if self._is_stopped:
                     return
-                bridge, self._to_tell = self._to_tell, None
-                if bridge is None and (wait := self._until_next()) > 0:
+                bridge, to_send = self._to_tell, self._to_send
+                self._to_tell = self._to_send = None
+                if bridge is None and to_send is None and (wait := self._until_next()) > 0:
                     self._changed.wait(wait)
                     continue
                 lost = self._bridge is None
             try:
                 if bridge is not None:
-                    self._tell(bridge)
+                    self._watchers.connected(bridge)
+                    self._send_again(bridge)
+                elif to_send is not None:
+                    self._send_again(to_send)
                 elif lost:
                     self._connect_again()
                 else:
@@ -179,9 +190,8 @@ class Keeper:
             return self._next_attempt - time.monotonic()
         return self._bridge.heard_at + self._patience.quiet - time.monotonic()
 
-    def _tell(self, bridge: Bridge) -> None:
-        """Have asked again what is asked after a connection was made, then what was subscribed to."""
-        self._watchers.connected(bridge)
+    def _send_again(self, bridge: Bridge) -> None:
+        """Send the subscriptions that are not under way."""
         sent = 0
         for subscription in self._subscriptions():
             if subscription.number is None and not subscription.done and subscription.send is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tasks.connections.ib.codes import Meaning
+from tasks.connections.ib.codes import Meaning, sentence
 
 
 class BrokerMessage(NamedTuple):
@@ -24,3 +24,8 @@ class BrokerMessage(NamedTuple):
     meaning: Meaning
     what: str
     """What was asked, in words; empty where it names no request."""
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        return sentence(self.code, self.text)

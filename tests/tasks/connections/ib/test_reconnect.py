@@ -240,6 +240,21 @@ def test_a_farm_that_is_away_pauses_orders_until_that_farm_is_back(
     assert not bridge.may_trade
     say(gateway, found, "data farm connection is OK:usfarm")
     until(lambda: bridge.may_trade)
+    until(lambda: kinds(shared) == ["connected", "degraded", "restored"])
+
+
+def test_a_subscription_that_the_gateway_ends_is_sent_again(gateway: SimulatedGateway, share: Share) -> None:
+    shared = share(gateway.port)
+    quotes = follow(shared)
+    quotes.take(5)
+    number = quotes.number
+    assert number is not None
+    (session,) = gateway.clients
+    gateway._listener.call(session.error, number, 10225, "Bust event occurred, current subscription is deactivated.")
+    until(lambda: quotes.number not in (None, number))
+    assert quotes.take(5)
+    assert not quotes.done
+    assert not quotes.stale
 
 
 def test_a_mute_connection_is_declared_dead_and_made_again(gateway: SimulatedGateway, share: Share) -> None:
