@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +43,8 @@ class Line:
         self.unreadable = Unreadable()
         self.received_ns = 0
         """When the message that is being read came, nanoseconds since 1970."""
+        self.about_orders: deque[tuple[int, list[bytes]]] = deque(maxlen=10_000)
+        """The latest messages that tell of orders as they came, and when, nanoseconds since 1970."""
         self.heard_at = time.monotonic()
         """When anything came last, by the monotonic clock."""
         self._has_accounts = False

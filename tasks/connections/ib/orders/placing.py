@@ -21,9 +21,10 @@ from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.ledger import Intent, Ledger
 from tasks.connections.ib.orders.limits import notional_of
 from tasks.connections.ib.orders.states import GONE, plain_status
+from tasks.connections.ib.orders.trail import Trail
 from tasks.connections.ib.orders.values import Order, Placed
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
-from tasks.connections.scope import Message, current
+from tasks.connections.scope import current
 
 if TYPE_CHECKING:
     from tasks.connections.ib.bridge import Bridge
@@ -84,6 +85,7 @@ class Placing:
         self._session = session
         self._patience = patience
         self._lost: list[str] = []
+        self._trails: dict[str, Trail] = {}
 
     def place(self, orders: Sequence[Order]) -> list[Placed]:
         """See `Broker.place`."""
@@ -214,6 +216,7 @@ class Placing:
         parent_id = 0 if parent is None else parent.order_id
         what, scope = f"{order} (order {intent.order_id})", current()
         sent: list[bytes] = []
+        trail = self._trails[intent.reference] = Trail(desk.name, intent)
         try:
             line.bridge.act(
                 what,
@@ -225,9 +228,7 @@ class Placing:
             if not sent and not is_again:
                 desk.ledger.unsent(intent.reference)
             raise
-        payload = sent[-1][4:].decode("utf-8", "backslashreplace").removesuffix("\0")
-        place = (desk.name, intent.order_id, "order", order.contract.con_id or None)
-        scope.listener.message(Message(*place, "sent", _WALL.now().value, payload))
+        trail.sent(sent[-1])
         return seen
 
     def _answered(self, intent: Intent, line: Line, seen: int, *, is_again: bool = False) -> Placed:
@@ -246,6 +247,7 @@ class Placing:
             return not line.bridge.alive or bool(objections()) or (order is not None and _is_taken(order))
 
         book.wait(is_answered, self._patience)
+        self._trails[intent.reference].heard(line.bridge)
         found = book.order(*place)
         said = objections()
         if any(code in REFUSALS for code, _ in said) and (found is None or found.filled == 0):

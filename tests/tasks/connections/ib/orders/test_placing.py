@@ -279,3 +279,21 @@ def test_an_order_that_makes_no_sense_is_refused_before_anything_is_sent_or_kept
         trader.place([order("good"), order("bad", order_type="LMT")], session)
     assert wire == []
     assert trader.ledger.find("good") is None
+
+
+def test_the_steps_listener_sees_the_orders_messages_as_on_the_wire(
+    trader: Broker, order: Make, session: date, witness: Any
+) -> None:
+    with entered(Scope(listener=witness)):
+        trader.place([order("a"), order("b", order_type="LMT", limit_price=300.0)], session)
+    told = [
+        (message.request, message.direction, message.payload.split("\0")[0])
+        for message in witness.messages
+        if message.kind == "order"
+    ]
+    assert (1, "sent", "3") in told
+    assert {kind for number, direction, kind in told if (number, direction) == (1, "received")} >= {"3", "5", "11"}
+    assert {kind for number, direction, kind in told if (number, direction) == (2, "received")} == {"3", "5"}
+    (sent,) = [each for each in witness.messages if (each.request, each.direction) == (2, "sent")]
+    assert sent.payload.split("\0")[2] == "756733"
+    assert "300.0" in sent.payload.split("\0")
