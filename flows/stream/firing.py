@@ -78,6 +78,8 @@ class Fired:
     acted: tuple[str, ...]
     """Effects among them."""
     failed: tuple[str, ...]
+    sequences: Mapping[str, int] = field(default_factory=dict)
+    """Of each source: the last of its rows that is in it."""
 
 
 class Graph:
@@ -101,6 +103,7 @@ class Graph:
         self.clock = FiringClock(context.clock.now())
         self.held: dict[str, Held] = {name: Held() for name in layout.sources}
         self.held |= {place.name: Held() for place in layout.places}
+        self.sequences: dict[str, int] = {}
         self.meters: dict[str, Meter] = {name: Meter() for name in self.held}
         self._context = context
         self._world = world
@@ -116,7 +119,13 @@ class Graph:
         }
         self._places = {place.name: place for place in layout.places}
 
-    def fire(self, rows: Mapping[str, pd.DataFrame], now: pd.Timestamp, stale: Mapping[str, str]) -> Fired:
+    def fire(
+        self,
+        rows: Mapping[str, pd.DataFrame],
+        now: pd.Timestamp,
+        stale: Mapping[str, str],
+        sequences: Mapping[str, int] | None = None,
+    ) -> Fired:
         """Take rows in and run what they touch.
 
         Parameters
@@ -127,8 +136,11 @@ class Graph:
             The instant of the firing, by the run's clock.
         stale
             Why a source isn't up to date, for those that aren't.
+        sequences
+            Of each source that has new rows: the number of its last one.
         """
         self.number += 1
+        self.sequences |= sequences or {}
         self.clock.move_to(now)
         touched = {name for name in rows if self._enter(name, rows[name], now)}
         for name in self.layout.sources:
@@ -147,7 +159,7 @@ class Graph:
             if ended:
                 touched.add(place.name)
         acted = tuple(name for name in ran if self._places[name].is_effect)
-        return Fired(self.number, now, tuple(ran), acted, tuple(failed))
+        return Fired(self.number, now, tuple(ran), acted, tuple(failed), dict(self.sequences))
 
     def replay(
         self, rows: Mapping[str, pd.DataFrame], now: pd.Timestamp, stale: Mapping[str, str], world: World

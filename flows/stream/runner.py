@@ -17,7 +17,7 @@ import pandas as pd
 from flows.context import RunContext
 from flows.stream.feed import Feed
 from flows.stream.firing import Fired, Graph
-from flows.stream.inbox import Doorbell
+from flows.stream.inbox import Doorbell, Taken
 from flows.stream.layout import lay_out
 from flows.stream.recovery import checkpoint, restore
 from flows.stream.replay import Recording
@@ -116,29 +116,26 @@ class Stream:
 
     def _fire_on(self, graph: Graph, feeds: Mapping[str, Feed], spool: Spool, world: LiveWorld) -> End:
         kept = time.monotonic()
-        rows: dict[str, pd.DataFrame] = {}
-        while True:
-            fired = self._fire(graph, feeds, spool, world, rows)
+        taken: dict[str, Taken] | None = {}
+        while taken is not None:
+            fired = self._fire(graph, feeds, spool, world, taken)
             for feed in feeds.values():
-                if not fired.number or self._concerns(feed, fired, rows):
+                if not fired.number or self._concerns(feed, fired, taken):
                     feed.offer({param: graph.output(port) for param, port in feed.place.node.inputs.items()})
             if time.monotonic() - kept >= CHECKPOINT_EVERY:
                 spool.checkpoint(checkpoint(graph))
                 kept = time.monotonic()
             taken = self._await(graph, feeds)
-            if taken is None:
-                break
-            rows = taken
         for feed in feeds.values():
             feed.close()
         if rest := self._rest(feeds):
             self._fire(graph, feeds, spool, world, rest)
         return "cancelled" if self.stopping.is_set() else "completed"
 
-    def _rest(self, feeds: Mapping[str, Feed]) -> dict[str, pd.DataFrame]:
+    def _rest(self, feeds: Mapping[str, Feed]) -> dict[str, Taken]:
         """What still waits, whether it is due or not."""
         with self._bell.condition:
-            return {name: taken.rows for name, feed in feeds.items() if (taken := feed.inbox.take()) is not None}
+            return {name: taken for name, feed in feeds.items() if (taken := feed.inbox.take()) is not None}
 
     def _fire(
         self,
@@ -146,8 +143,9 @@ class Stream:
         feeds: Mapping[str, Feed],
         spool: Spool,
         world: LiveWorld,
-        rows: Mapping[str, pd.DataFrame],
+        taken: Mapping[str, Taken],
     ) -> Fired:
+        rows = {name: each.rows for name, each in taken.items()}
         now = self.context.clock.now()
         stale = {name: reason for name, feed in feeds.items() if (reason := self._staleness(feed, graph, now))}
         for name, reason in stale.items():
@@ -155,7 +153,7 @@ class Stream:
                 self._tell(name, reason)
         self._number = world.number = graph.number + 1
         spool.fired(world.number, now, stale, rows)
-        fired = graph.fire(rows, now, stale)
+        fired = graph.fire(rows, now, stale, {name: each.sequence for name, each in taken.items()})
         for name, feed in feeds.items():
             graph.meters[name].lost = feed.dropped
         spool.finished(fired.number)
@@ -163,10 +161,10 @@ class Stream:
             onlooker.fired(graph, fired)
         return fired
 
-    def _concerns(self, feed: Feed, fired: Fired, rows: Mapping[str, pd.DataFrame]) -> bool:
+    def _concerns(self, feed: Feed, fired: Fired, taken: Mapping[str, Taken]) -> bool:
         """Whether the frames that it is opened on may be others than before."""
         needs = {port.step for port in feed.place.node.inputs.values()}
-        return feed.is_unopened or bool(needs & {*fired.ran, *rows})
+        return feed.is_unopened or bool(needs & {*fired.ran, *taken})
 
     def _staleness(self, feed: Feed, graph: Graph, now: pd.Timestamp) -> str:
         name, place = feed.place.name, feed.place
@@ -179,7 +177,7 @@ class Stream:
             return f"`{name}` is older than {place.max_age.total_seconds():g} s"
         return ""
 
-    def _await(self, graph: Graph, feeds: Mapping[str, Feed]) -> dict[str, pd.DataFrame] | None:
+    def _await(self, graph: Graph, feeds: Mapping[str, Feed]) -> dict[str, Taken] | None:
         """New rows by source, all taken at one instant; empty when a step is due; None when it is over."""
         while not self.stopping.is_set():
             now = self.context.clock.now()
@@ -191,7 +189,7 @@ class Stream:
                 moment = time.monotonic()
                 if any(feed.inbox.is_due(moment) for feed in feeds.values()):
                     return {
-                        name: taken.rows
+                        name: taken
                         for name, feed in feeds.items()
                         if feed.inbox.is_due(moment) and (taken := feed.inbox.take()) is not None
                     }
