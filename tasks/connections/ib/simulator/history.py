@@ -10,7 +10,7 @@ import pandas as pd
 from tasks.connections.ib.simulator.bars import Bars
 from tasks.connections.ib.simulator.contracts import find_one, read_query
 from tasks.connections.ib.simulator.instruments import Instrument
-from tasks.connections.ib.simulator.periods import Period, bars_of, dates, period, shown_as
+from tasks.connections.ib.simulator.periods import Period, bars_of, dates, lived, period, shown_as
 from tasks.connections.ib.simulator.session import Handler, Session
 from tasks.connections.ib.simulator.sessions import SECOND, ZONE, instant
 from tasks.connections.ib.simulator.sizes import (
@@ -212,6 +212,10 @@ def _answer(session: Session, number: int, request: Request) -> bytes | None:
     """Message 17; its rows are kept, since working them out and writing them takes longest. None: there are none."""
     gateway = session.gateway
     over = period(gateway.market, request.duration, request.until)
+    traded = lived(gateway.market, request.instrument, over)
+    if traded is None:
+        return None
+    over = traded
     with_zone = session.version >= ZONES_SINCE
     shape = (
         request.instrument.con_id,

@@ -18,6 +18,9 @@ BY_PRICES = 1
 NOT_COMPUTED = (-1.0, -2.0, -1.0, -1.0, -2.0, -2.0, -2.0, -1.0)
 """The broker's marks, field by field."""
 
+MOST = {"price": 1e6, "volatility": 10.0}
+"""Largest values that are calculated with."""
+
 Values = tuple[float, ...]
 """Implied volatility, delta, price, present value of dividends, gamma, vega, theta, price of the underlying."""
 
@@ -68,8 +71,9 @@ def _calculate(session: Session, fields: Fields, given: str) -> None:
     option = find_one(session, request, query)
     if option is None:
         return
-    if not option.underlying or underlying <= 0 or value <= 0:
-        cause = "an option, a positive price of its underlying and a positive " + given
+    most = MOST[given]
+    if not option.underlying or not 0 < underlying <= MOST["price"] or not 0 < value <= most:
+        cause = f"an option, a price of its underlying, and a {given} above 0 and up to {most:g}"
         session.error(request, 321, f"Error validating request.-'bS' : cause - It takes {cause}")
         return
     now = session.gateway.clock.nanoseconds()

@@ -17,6 +17,9 @@ from tasks.connections.ib.simulator.sizes import DAYS, SECONDS, Duration
 OPENING = 9 * 3600 + 30 * 60
 """When sessions open in New York, in seconds of the day: hours' bars begin at full hours, the first at the opening."""
 
+LIFE = pd.Timedelta(days=365)
+"""How long before its expiry an option is listed."""
+
 
 @dataclass(frozen=True)
 class Period:
@@ -43,6 +46,22 @@ def period(market: Market, duration: Duration, until: int) -> Period:
         first = int(np.searchsorted(market.sessions, np.datetime64(start.date()), side="right"))
     first = max(1, min(first, last))
     return Period(first, last, int(market.hours.opens[first]), until)
+
+
+def lived(market: Market, instrument: Instrument, over: Period) -> Period | None:
+    """The part of a period in which a contract is traded: None where none is.
+
+    Options are, for a year before their expiry.
+    """
+    if not instrument.expiry:
+        return over
+    ends = pd.Timestamp(instrument.expiry)
+    first = max(over.first, int(np.searchsorted(market.sessions, np.datetime64((ends - LIFE).date()))))
+    last = min(over.last, int(np.searchsorted(market.sessions, np.datetime64(ends.date()), side="right")) - 1)
+    if first > last:
+        return None
+    since, until = max(over.since, int(market.hours.opens[first])), min(over.until, int(market.hours.closes[last]))
+    return Period(first, last, since, until)
 
 
 def bars_of(market: Market, con_id: int, size: str, over: Period) -> Bars:

@@ -42,6 +42,7 @@ FURTHEST = {1: 1800, 5: 3600, 10: 14400, 15: 14400, 30: 28800, 60: DAY, 120: 2 *
 Sizes between those named have the limit of the one below; of bars of a day and more there is none.
 """
 WEEK_LIMIT = 7 * DAY
+LONGEST = 100 * 366 * DAY
 
 
 class InvalidError(Exception):
@@ -79,6 +80,8 @@ def read_duration(text: str) -> Duration:
         raise InvalidError("Historical data requests for durations longer than 365 days must be made in years.")
     if duration.unit == "S" and duration.count > DAY:
         raise InvalidError("Historical data requests for durations longer than 86400 seconds must be made in days.")
+    if duration.seconds > LONGEST:
+        raise InvalidError(f"Historical data query duration is invalid: {text!r} is longer than 100 years")
     return duration
 
 

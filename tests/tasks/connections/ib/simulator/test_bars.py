@@ -136,6 +136,7 @@ def test_bid_and_ask_surround_the_trades(ask: Ask) -> None:
         ("1 day", "1 D", "HISTORICAL_VOLATILITY", LATE, "162", "returned no data"),
         ("1 day", "1 D", "TRADES", "19891220-21:00:00", "162", "returned no data"),
         ("1 day", "0 D", "TRADES", LATE, "321", "duration is invalid"),
+        ("1 day", "99999 Y", "TRADES", LATE, "321", "longer than 100 years"),
     ],
 )
 def test_what_cannot_be_had(ask: Ask, size: str, duration: str, shown: str, end: str, code: str, said: str) -> None:
@@ -185,6 +186,15 @@ def test_options_have_bars_too(late: SimulatedGateway, hire: Callable[..., Any])
     hours, days = trader.settle()
     assert (hours[4], days[4]) == ("14", "2")
     assert hours[-4] == days[-4]
+
+
+def test_an_option_has_the_history_of_its_life(late: SimulatedGateway, hire: Callable[..., Any]) -> None:
+    trader = hire(late)
+    call = [0, "AAPL", "OPT", "20230120", 125.0, "C", "", "SMART", "", "USD", "", ""]
+    trader.send(20, 5, *call, 0, "", "1 month", "20 Y", 1, "TRADES", 2, 0, "")
+    assert trader.settle()[0][5] == "20220131"
+    trader.send(20, 5, *call, 0, "20210105-22:00:00", "1 day", "5 D", 1, "TRADES", 2, 0, "")
+    assert "returned no data" in trader.settle()[0][4]
 
 
 def test_a_question_asked_again_is_answered_alike(ask: Ask) -> None:
