@@ -45,7 +45,9 @@ def arrive(session: Session, trading: Trading, values: Values, client_id: int) -
         trading.what_if(values, legs, client_id, account, now)(session)
     elif old is None and (crowded := _about_crowd(trading, values, legs, account)):
         session.error(number, *crowded)
-    elif short := trading.shortfall(values, legs, account, now, old):
+    elif (short := trading.shortfall(values, legs, account, now, old)) and old is None:
+        trading.reject(values, legs, client_id, account, now, short)
+    elif short:
         session.error(number, *rejected(short))
     elif old is not None:
         trading.modify(old, values, now)

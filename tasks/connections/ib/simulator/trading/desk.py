@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tasks.connections.ib.simulator.trading import groups
+from tasks.connections.ib.simulator.trading.admission import rejected
 from tasks.connections.ib.simulator.trading.clearing import Clearing
 from tasks.connections.ib.simulator.trading.course import LOCATE, Course
 from tasks.connections.ib.simulator.trading.day import Day
@@ -103,6 +104,17 @@ class Trading:
             "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
             f"[{after.equity_with_loan:.2f} USD] MUST EXCEED THE INITIAL MARGIN [{after.initial:.2f} USD]"
         )
+
+    def reject(
+        self, values: Values, legs: tuple[Leg, ...], client_id: int, account: str, now: int, reason: str
+    ) -> None:
+        """Keep an order that nobody can pay for as inactive: its number is used, and its clients are told why."""
+        order = Order(values, legs, client_id, values["orderId"], self.registry.next_perm_id(), account, now, 0.0)
+        order.quantity = values["totalQuantity"]
+        order.status, order.done_at, order.completed_status = "Inactive", now, reason
+        self.registry.add(order)
+        self.notices.refuse(order, *rejected(reason))
+        self.notices.repeat(order)
 
     def what_if(self, values: Values, legs: tuple[Leg, ...], client_id: int, account: str, now: int) -> Message:
         """What an order would do to the margins; it is no order, and leaves nothing behind."""

@@ -53,9 +53,15 @@ def poor(start_gateway: Start, hire: Any) -> Any:
 def test_an_order_that_cannot_be_paid_for_is_refused(poor: Any, told: Any) -> None:
     price = poor.touch(AAPL).last
     most = int(20_000 / price) - 2
-    ((_, code, text),) = told.errors(poor.trade("AAPL", "BUY", most + 10))
-    assert code == 201
+    messages = poor.trade("AAPL", "BUY", most + 10)
+    ((number, code, text),) = told.errors(messages)
+    assert (number, code) == (1, 201)
     assert "MUST EXCEED THE INITIAL MARGIN" in text
+    assert told.statuses(messages) == [("Inactive", 0, most + 10)]
+    poor.send(16, 1)
+    assert poor.settle() == [["53", "1"]]
+    # its number is used
+    assert told.errors(poor.trade("AAPL", "BUY", 1, orderId=1))[0][:2] == (1, 103)
     assert told.statuses(poor.trade("AAPL", "BUY", most))[-1][0] == "Filled"
     # now nothing more goes, but selling always does
     assert told.errors(poor.trade("AAPL", "BUY", 20))[0][1] == 201

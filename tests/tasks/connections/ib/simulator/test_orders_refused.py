@@ -65,7 +65,6 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"secType": "BAG", "comboLegs": [LEGS[0], {**LEGS[1], "conId": 5}]}, 200, "No security definition"),
     ({"secType": "BAG", "comboLegs": LEGS, "orderType": "STP", "auxPrice": 3}, 387, "STP"),
     ({"secType": "BAG", "comboLegs": LEGS, "orderComboLegs": [{"price": 1.0}, {"price": None}]}, 201, "by leg"),
-    ({"totalQuantity": 400_000}, 201, "EQUITY WITH LOAN VALUE"),
 ]
 
 
