@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -15,6 +15,9 @@ from tasks.connections.clock import Clock, WallClock
 from tasks.stream import Batch
 
 F = TypeVar("F")
+
+TABLE = 8_000_000
+"""Widest span of keys that are looked up in a table of 8 bytes each."""
 
 
 class Pushed(Generic[F]):
@@ -48,8 +51,7 @@ class Pushed(Generic[F]):
         self._column, self._stamp = column, stamp
         self._clock = clock or WallClock()
         keys = self._rows[key].to_numpy()
-        self._order: npt.NDArray[np.int64] = np.argsort(keys, kind="stable")
-        self._sorted: npt.NDArray[Any] = keys[self._order]
+        self._find = _finder(keys)
         self._places: dict[int, int] = {int(value): place for place, value in enumerate(keys)}
         self._values: npt.NDArray[np.float64] = self._rows[column].to_numpy(dtype=np.float64, copy=True)
         self._single: dict[int, tuple[float, int]] = {}
@@ -104,11 +106,11 @@ class Pushed(Generic[F]):
         # Taken out one by one: a container that was swapped for a new one could still be pushed into.
         for _ in range(len(self._many)):
             keys, values, sequence = self._many.popleft()
-            at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
-            known = self._sorted[at] == keys
-            self.unknown += int((~known).sum())
-            places = self._order[at[known]]
-            self._values[places] = values[known]  # of a key that is there twice the last counts
+            places = self._find(keys)
+            if (strange := places < 0).any():
+                self.unknown += int(strange.sum())
+                places, values = places[~strange], values[~strange]
+            self._values[places] = values  # of a key that is there twice the last counts
             touched[places] = True
             self._sequence = max(self._sequence, sequence)
         for _ in range(len(self._single)):
@@ -129,3 +131,22 @@ class Pushed(Generic[F]):
         if self._stamp is not None:
             rows[self._stamp] = pd.DatetimeIndex([now] * len(places)).as_unit("ns") if len(places) < 2 else now
         return Batch(rows, self._sequence, now)
+
+
+def _finder(keys: npt.NDArray[np.int64]) -> Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
+    """From keys to their places; -1 for those that there aren't. By a table where they lie close together."""
+    if not len(keys):
+        return lambda asked: np.full(len(asked), -1, dtype=np.int64)
+    least, most = int(keys.min()), int(keys.max())
+    if most - least <= TABLE:
+        table = np.full(most - least + 3, -1, dtype=np.int64)
+        table[keys - least + 1] = np.arange(len(keys))
+        return lambda asked: table[np.clip(asked, least - 1, most + 1) - least + 1]
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+
+    def find(asked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        at = np.minimum(np.searchsorted(ordered, asked), len(ordered) - 1)
+        return np.where(ordered[at] == asked, order[at], -1)
+
+    return find
