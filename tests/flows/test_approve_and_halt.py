@@ -227,7 +227,7 @@ def test_halting_cancels_every_open_order_where_it_is_told_to(project: Project) 
 
     settings = Settings(port=project.gateway.port, client_id=99)  # another desk's
     with Broker("other", settings, project.root / "other") as other:
-        other.authorise(OrderPolicy(mode="send"))
+        other.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
         contract = Contract(756733, "SPY", "STK", "USD")
         other.place([Order("x", "DU1234567", contract, "BUY", 5.0, "LMT", limit_price=300.0)], date(2022, 12, 28))
         assert [status for _, status in project.held] == ["Submitted"]

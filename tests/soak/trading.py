@@ -79,7 +79,7 @@ from tasks.connections.problems import Problem
 
 port, folder, *texts = sys.argv[1:]
 with Broker("gateway", Settings(port=int(port), timeout="5s"), Path(folder)) as broker:
-    broker.authorise(OrderPolicy(mode="send", quantity=2000))
+    broker.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"], quantity=2000))
     print("ready", flush=True)
     for text in texts:
         try:

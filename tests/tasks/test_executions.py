@@ -47,7 +47,7 @@ def gateway() -> Iterator[SimulatedGateway]:
 @pytest.fixture
 def broker(gateway: SimulatedGateway, tmp_path: Path) -> Iterator[Broker]:
     with Broker("gateway", Settings(port=gateway.port), tmp_path) as made:
-        made.authorise(OrderPolicy(mode="send"))
+        made.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
         yield made
 
 
@@ -118,7 +118,7 @@ def test_open_orders_are_those_of_every_program(
 ) -> None:
     place("a", order_type="LMT", limit_price=300.0)
     with Broker("other", Settings(port=gateway.port, client_id=99), tmp_path / "other") as other:
-        other.authorise(OrderPolicy(mode="send"))
+        other.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
         terms = {"order_type": "STP", "stop_price": 350.0}
         other.place([Order("x", "DU7654321", SPY, "SELL", 5.0, **terms)], SESSION)
         frame = valid(read_open_orders(broker), OpenOrders)

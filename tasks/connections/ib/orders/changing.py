@@ -34,10 +34,10 @@ def modify(desk: Desk, reference: str, changes: Mapping[str, Any], patience: flo
         intent = _working(desk, reference)
         changed = replace(intent.order, **changes)
         changed.check()
-        quoted = desk.quoted([changed.contract])
+        quoted = desk.quoted([changed])
         if faults := desk.guard.faults(changed, quoted):
             raise Refused(f"{changed} ({reference}) is not changed: {'; '.join(faults)}.")
-        before, after = (notional_of(order, quoted.of(order)) for order in (intent.order, changed))
+        before, after = (notional_of(order, quoted) for order in (intent.order, changed))
         added = 0.0 if math.isnan(after - before) else after - before
         with desk.line_as(intent.client_id) as held:
             line = _held(held, intent)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks.connections.ib.contracts import Quote
 from tasks.connections.ib.orders.halt import Halt
 from tasks.connections.ib.orders.ledger import Limits
-from tasks.connections.ib.orders.limits import broken_limits, notional_of, price_faults
+from tasks.connections.ib.orders.limits import Quoted, broken_limits, leg_faults, notional_of, price_faults
 from tasks.connections.ib.orders.policy import OrderPolicy
 from tasks.connections.ib.orders.values import Order
 from tasks.connections.problems import ConnectionProblem, Refused
@@ -19,23 +16,6 @@ from tasks.connections.scope import Scope
 
 if TYPE_CHECKING:
     from tasks.connections.ib.bridge import Bridge
-
-
-@dataclass(frozen=True, slots=True)
-class Quoted:
-    """Quotes by contract id, and when they were taken on the monotonic clock."""
-
-    quotes: Mapping[int, Quote]
-    at: float
-
-    def of(self, order: Order) -> Quote | None:
-        """Its contract's; None where there is none."""
-        return self.quotes.get(order.contract.con_id)
-
-    @property
-    def age(self) -> float:
-        """In seconds."""
-        return time.monotonic() - self.at
 
 
 class Guard:
@@ -88,12 +68,13 @@ class Guard:
     def faults(self, order: Order, quoted: Quoted) -> list[str]:
         """Every limit of the desk's that an order breaks, in words."""
         policy = self.allowed()
-        quote = quoted.of(order)
-        notional = notional_of(order, quote)
+        notional = notional_of(order, quoted)
         found = broken_limits(policy, order.account, order.contract.symbol, order.quantity, notional)
+        if not policy.accounts:
+            found.append("the desk's file names no account that may trade")
         if math.isnan(notional) and (policy.notional or policy.notional_per_day) is not None:
             found.append("nobody knows its price, and notional is limited")
-        return [*found, *price_faults(order, quote, quoted.age, policy)]
+        return [*found, *leg_faults(order, quoted, policy), *price_faults(order, quoted, policy)]
 
     def check_now(self, bridge: Bridge, scope: Scope, what: str, *, is_cancel: bool = False) -> None:
         """Right before the bytes of an order or a cancel go out. Raises `Refused`, `DeadlinePassed` or

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +13,12 @@ import pandas as pd
 
 from tasks.connections.clock import WallClock
 from tasks.connections.ib.codes import Meaning
-from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.orders.approval import NOBODY
 from tasks.connections.ib.orders.book import OrderBook
-from tasks.connections.ib.orders.guard import Guard, Quoted, day_uses
+from tasks.connections.ib.orders.guard import Guard, day_uses
 from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.ledger import Intent, Ledger
-from tasks.connections.ib.orders.limits import notional_of
+from tasks.connections.ib.orders.limits import Quoted, notional_of
 from tasks.connections.ib.orders.states import GONE, plain_status
 from tasks.connections.ib.orders.trail import Trail
 from tasks.connections.ib.orders.values import Order, Placed
@@ -60,7 +59,7 @@ class Desk:
     line: Callable[[], Line]
     line_as: Callable[[int], AbstractContextManager[Line | None]]
     """As this very client id; None where another run holds it."""
-    quoted: Callable[[Iterable[Contract]], Quoted]
+    quoted: Callable[[Sequence[Order]], Quoted]
 
 
 class Unknown(ConnectionProblem):
@@ -149,7 +148,7 @@ class Placing:
             # With its client id come all the bytes that were ever sent with it.
             if (found := self._look_for(intent, line)) is not None:
                 return self._record(intent, found)
-            quoted = desk.quoted([intent.order.contract])
+            quoted = desk.quoted([intent.order])
             if faults := desk.guard.faults(intent.order, quoted):
                 desk.ledger.refused(intent.reference, "; ".join(faults))
                 return _placed(intent, "refused", "; ".join(faults))
@@ -159,13 +158,13 @@ class Placing:
     def _fresh(self, orders: Sequence[Order]) -> dict[str, Placed]:
         """Orders that were never sent."""
         desk = self._desk
-        quoted = desk.quoted([order.contract for order in orders])
+        quoted = desk.quoted(orders)
         line = desk.line()
         results: dict[str, Placed] = {}
         sent: list[tuple[Intent, int]] = []
         for family in families(orders):
             faults = {order.reference: desk.guard.faults(order, quoted) for order in family}
-            notionals = [notional_of(order, quoted.of(order)) for order in family]
+            notionals = [notional_of(order, quoted) for order in family]
             reason = ""
             if any(faults.values()):
                 reason = "an order of its family is refused"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.connections.ib.contracts import Contract
-from tasks.connections.ib.orders.guard import Guard, Quoted
+from tasks.connections.ib.orders.guard import Guard
 from tasks.connections.ib.orders.halt import Halt
 from tasks.connections.ib.orders.ledger import Intent, Ledger
-from tasks.connections.ib.orders.limits import notional_of
+from tasks.connections.ib.orders.limits import Quoted, notional_of
 from tasks.connections.ib.orders.placing import Desk, Line, Placing
 from tasks.connections.ib.orders.policy import OrderPolicy
-from tasks.connections.ib.orders.values import Order, Placed
+from tasks.connections.ib.orders.values import Leg, Order, Placed
 from tasks.connections.ib.services.market import Market
 from tasks.connections.problems import DataProblem, Problem
 
@@ -37,6 +37,7 @@ class Trading(Market):
         self.ledger = Ledger(folder)
         self.halt = Halt(folder)
         self._guard = Guard(None, self.halt)
+        self._legs: dict[int, Contract] = {}
 
     def authorise(self, policy: OrderPolicy) -> None:
         """Let this connection trade what the desk's policy lets it, from now on."""
@@ -87,7 +88,9 @@ class Trading(Market):
         orders = self._addressed(orders)
         for order in orders:
             order.check()
-        return ask_approval(self.ledger, orders, session, [notional_of(order, None) for order in orders], seconds)
+        return ask_approval(
+            self.ledger, orders, session, [notional_of(order, Quoted({}, 0.0)) for order in orders], seconds
+        )
 
     def follow(self, references: Sequence[str], seconds: float) -> list[Placed]:
         """Wait until each of these is filled or over, or the time is up; how far each that is known has come."""
@@ -238,12 +241,21 @@ class Trading(Market):
             for order in orders
         ]
 
-    def _quoted(self, contracts: Iterable[Contract]) -> Quoted:
-        wanted = {contract.con_id: contract for contract in contracts if contract.con_id}
+    def _quoted(self, orders: Sequence[Order]) -> Quoted:
+        """What the desk's limits need to know of the market."""
+        legs = {leg.con_id: self._leg(leg) for order in orders for leg in order.legs}
+        wanted = {order.contract.con_id: order.contract for order in orders if not order.legs} | legs
         if not wanted or not self._guard.wants_quotes:
-            return Quoted({}, -math.inf)
+            return Quoted({}, -math.inf, legs)
         begun = time.monotonic()
-        return Quoted(self.quotes(list(wanted.values())), begun)
+        return Quoted(self.quotes(list(wanted.values())), begun, legs)
+
+    def _leg(self, leg: Leg) -> Contract:
+        """What a leg is: its order names it by its id alone."""
+        if leg.con_id not in self._legs:
+            details, *_ = self.contract_details(Contract(con_id=leg.con_id))
+            self._legs[leg.con_id] = replace(details.contract, exchange=leg.exchange)
+        return self._legs[leg.con_id]
 
     def _desk(self) -> Desk:
         if self._guard.policy is None:

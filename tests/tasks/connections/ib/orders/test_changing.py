@@ -93,7 +93,7 @@ def test_an_order_of_another_run_is_cancelled_as_the_client_that_placed_it(
     resting.close()
     other = ClientId(tmp_path / "desk", "127.0.0.1", gateway.port, 17)
     with Broker("gateway", Settings(port=gateway.port, timeout="2s"), tmp_path / "desk") as broker:
-        broker.authorise(OrderPolicy(mode="send"))
+        broker.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
         with pytest.raises(ConnectionProblem, match="was placed as client 17, which another run of the desk is now"):
             broker.cancel(["r1"])
         other.give_back()
@@ -104,7 +104,7 @@ def test_cancelling_all_cancels_every_programs_orders(
     resting: Broker, order: Make, session: date, gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
     with Broker("other", Settings(port=gateway.port, client_id=99), tmp_path / "other") as other:
-        other.authorise(OrderPolicy(mode="send"))
+        other.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
         other.place([order("x", **LIMIT)], session)
         assert resting.cancel_all() == 0
     assert [held.status for held in gateway.trading.registry.all()] == ["Cancelled", "Cancelled"]
@@ -155,7 +155,7 @@ def test_a_gateway_that_is_read_only_says_so(
     start_gateway: Callable[..., SimulatedGateway], connect: Callable[..., Broker], order: Make, session: date
 ) -> None:
     broker = connect(start_gateway(read_only=True).port)
-    broker.authorise(OrderPolicy(mode="send"))
+    broker.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
     (placed,) = broker.place([order()], session)
     assert placed.status == "rejected"
     assert "Read-Only mode" in placed.reason

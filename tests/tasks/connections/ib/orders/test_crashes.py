@@ -68,7 +68,7 @@ elif point == "heard":
 elif point == "recorded":
     after(Ledger, "placed")
 with Broker("gateway", Settings(port=port, timeout="5s"), folder) as broker:
-    broker.authorise(OrderPolicy(mode="send"))
+    broker.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
     print(broker.place([Order.from_json(terms)], date(2022, 12, 28))[0].perm_id)
 """
 
@@ -134,7 +134,7 @@ def test_an_order_that_may_have_been_sent_is_sent_again_only_as_the_client_that_
     other = ClientId(tmp_path / "desk", "127.0.0.1", gateway.port, 17)
     settings = Settings(port=gateway.port, timeout="2s")
     with Broker("gateway", settings, tmp_path / "desk") as broker:
-        broker.authorise(OrderPolicy(mode="send"))
+        broker.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
         if point == "sent":
             assert broker.place([order()], session)[0].status == "filled"
         else:

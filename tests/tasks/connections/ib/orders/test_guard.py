@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,9 +13,9 @@ import pytest
 
 from tasks.connections.ib.broker import Broker
 from tasks.connections.ib.contracts import Contract, Quote
-from tasks.connections.ib.orders.limits import notional_of, price_faults
+from tasks.connections.ib.orders.limits import Quoted, leg_faults, notional_of, price_faults
 from tasks.connections.ib.orders.policy import OrderPolicy
-from tasks.connections.ib.orders.values import Order
+from tasks.connections.ib.orders.values import Leg, Order
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.problems import ConnectionProblem, DeadlinePassed, Refused
 from tasks.connections.scope import Deadline
@@ -183,6 +185,7 @@ def test_a_step_past_its_deadline_sends_nothing(
 
 QUOTE = Quote(756733, bid=99.0, ask=101.0, last=100.0, market_data="live")
 COLLAR = OrderPolicy(price_collar=0.02)
+NOTHING = Quoted({}, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ COLLAR = OrderPolicy(price_collar=0.02)
 def test_a_price_may_cost_the_collars_fraction_beyond_the_quote(
     order: Make, terms: dict[str, Any], faults: list[str]
 ) -> None:
-    found = list(price_faults(order(**terms), QUOTE, 0.0, COLLAR))
+    found = list(price_faults(order(**terms), Quoted({756733: QUOTE}, time.monotonic()), COLLAR))
     assert [fault.partition(",")[0] for fault in found] == faults
 
 
@@ -227,16 +230,61 @@ def test_a_price_may_cost_the_collars_fraction_beyond_the_quote(
 )
 def test_without_a_good_quote_a_collar_refuses(order: Make, quote: Quote | None, age: float, fault: str) -> None:
     terms = {"order_type": "LMT", "limit_price": 100.0}
-    assert next(price_faults(order(**terms), quote, age, COLLAR)).startswith(fault)
-    assert list(price_faults(order(**terms), quote, age, OrderPolicy())) == []
+    quoted = Quoted({} if quote is None else {756733: quote}, time.monotonic() - age)
+    assert next(price_faults(order(**terms), quoted, COLLAR)).startswith(fault)
+    assert list(price_faults(order(**terms), quoted, OrderPolicy())) == []
 
 
 def test_an_orders_notional_is_at_the_highest_price_that_is_known_of_it(order: Make) -> None:
     future = Contract(7, "MES", "FUT", "USD", multiplier="5")
     limit = order(contract=future, quantity=3.0, order_type="LMT", limit_price=4_000.0)
-    assert notional_of(limit, None) == 60_000.0  # 3 × 4,000 × 5
-    assert notional_of(limit, Quote(7, bid=4_090.0, ask=4_100.0)) == 61_500.0
-    assert math.isnan(notional_of(order(), None))
+    assert notional_of(limit, NOTHING) == 60_000.0  # 3 × 4,000 × 5
+    assert notional_of(limit, Quoted({7: Quote(7, bid=4_090.0, ask=4_100.0)}, 0.0)) == 61_500.0
+    assert math.isnan(notional_of(order(), NOTHING))
+
+
+SPREAD = Contract(symbol="AAPL", security_type="BAG", currency="USD", exchange="SMART")
+CALLS = {
+    number: Contract(number, "AAPL", "OPT", "USD", multiplier="100", strike=strike)
+    for number, strike in ((1, 130.0), (2, 135.0))
+}
+CALL_QUOTES = {
+    1: Quote(1, bid=3.0, ask=3.1, market_data="live"),
+    2: Quote(2, bid=1.4, ask=1.5, market_data="live"),
+}
+
+
+def test_a_combination_is_held_against_its_legs(order: Make) -> None:
+    """A call spread that costs 3.10 − 1.40 = 1.70 moves contracts of 4.60, a hundred times over."""
+    spread = order(contract=SPREAD, quantity=2.0, legs=(Leg(1, 1, "BUY"), Leg(2, 1, "SELL")))
+    quoted = Quoted(CALL_QUOTES, time.monotonic(), CALLS)
+    assert notional_of(spread, quoted) == pytest.approx(2 * (3.1 + 1.5) * 100)
+    fair, dear = (replace(spread, order_type="LMT", limit_price=price) for price in (1.78, 1.82))
+    assert list(price_faults(fair, quoted, COLLAR)) == []  # 0.08 of 4.50 is 1.8 %
+    assert [fault.partition(",")[0] for fault in price_faults(dear, quoted, COLLAR)] == [
+        "1.82 is 2.67% from the ask of 1.7"
+    ]
+    assert list(leg_faults(spread, quoted, OrderPolicy(symbols=["AAPL"]))) == []
+    assert list(leg_faults(spread, quoted, OrderPolicy(symbols=["SPY"]))) == ["its leg AAPL may not be traded"] * 2
+    assert list(leg_faults(spread, NOTHING, OrderPolicy())) == [f"nobody knows what its leg {leg} is" for leg in (1, 2)]
+
+
+def test_a_combinations_legs_are_asked_for_and_limited(authorised: Authorise, order: Make, session: date) -> None:
+    pair = order(
+        contract=Contract(symbol="SPY", security_type="BAG", currency="USD", exchange="SMART"),
+        legs=(Leg(756733, 1, "BUY"), Leg(265598, 2, "SELL")),
+    )
+    (placed,) = authorised(symbols=["SPY"], notional=10_000).place([pair], session)
+    assert placed.status == "refused"
+    assert "of notional, 10,000 in one order allowed; its leg AAPL may not be traded" in placed.reason
+
+
+def test_a_desk_that_names_no_account_sends_nothing(
+    authorised: Authorise, order: Make, session: date, wire: Any
+) -> None:
+    (placed,) = authorised(accounts=[]).place([order()], session)
+    assert (placed.status, placed.reason) == ("refused", "the desk's file names no account that may trade")
+    assert wire == []
 
 
 def test_the_most_cautious_mode_counts() -> None:
