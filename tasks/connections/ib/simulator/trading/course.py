@@ -45,8 +45,12 @@ class Course:
         """Book one of the fills that were decided on."""
         executions = self._clearing.book(order, fill, self._leg_prices(order, fill, now), now)
         if not order.remaining:
-            order.status, order.done_at, order.completed_status = "Filled", now, f"Filled Size: {order.filled:g}"
+            self.complete(order, now)
         return executions
+
+    def complete(self, order: Order, now: int) -> None:
+        """Nothing is left of an order to be filled."""
+        order.status, order.done_at, order.completed_status = "Filled", now, f"Filled Size: {order.filled:g}"
 
     def last(self, con_id: int, now: int) -> float | None:
         """A contract's last price."""

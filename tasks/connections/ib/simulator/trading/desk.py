@@ -12,7 +12,6 @@ from tasks.connections.ib.simulator.trading.admission import rejected
 from tasks.connections.ib.simulator.trading.clearing import Clearing
 from tasks.connections.ib.simulator.trading.course import LOCATE, Course
 from tasks.connections.ib.simulator.trading.day import Day
-from tasks.connections.ib.simulator.trading.executions import Execution
 from tasks.connections.ib.simulator.trading.followers import Followers
 from tasks.connections.ib.simulator.trading.funds import Funds
 from tasks.connections.ib.simulator.trading.grammar import Values
@@ -22,13 +21,12 @@ from tasks.connections.ib.simulator.trading.notices import (
     ZONE,
     Message,
     Notices,
-    commission_report,
-    execution_details,
     open_order,
     order_bound,
 )
 from tasks.connections.ib.simulator.trading.order import AT_CLOSE, MANUAL, Leg, Order, Status
 from tasks.connections.ib.simulator.trading.registry import Registry
+from tasks.connections.ib.simulator.trading.reports import Reports
 from tasks.connections.ib.simulator.trading.statements import Statements
 from tasks.connections.ib.simulator.trading.times import parse_time
 
@@ -68,10 +66,10 @@ class Trading:
         self.is_binding = False
         """Whether orders entered by hand are client 0's from the start."""
         self._now = gateway.clock.nanoseconds()
-        self._late: list[tuple[int, Execution]] = []
         self.day = Day(gateway.market, self.ledger, self._now)
         self.followers = Followers()
         self.statements = Statements(self.ledger, self.funds, self.day, self.followers)
+        self.reports = Reports(self.clearing, self.notices, self.statements, gateway.faults)
 
     def accept(self, values: Values, legs: tuple[Leg, ...], client_id: int, account: str, now: int) -> Order:
         """Take a new order that nothing speaks against, and let it meet the market."""
@@ -147,6 +145,8 @@ class Trading:
         order.has_swept, order.limit = False, None
         self._set_times(order, order.placed)
         order.announced = None
+        if order.filled and not order.remaining:
+            self.course.complete(order, now)
         if order.is_transmitted:
             for member in groups.released_by(order):
                 self.look(member, now)
@@ -200,8 +200,7 @@ class Trading:
                     self.look(order, moment)
         self._now = now
         self._turn(now)
-        self._report_late(now)
-        self._apply_faults()
+        self.reports.advance(now)
         self.statements.refresh(now)
         self.registry.forget()
 
@@ -215,7 +214,7 @@ class Trading:
             return
         before = order.filled
         for fill in self.course.decide(order, now):
-            self._tell(order, self.course.book(order, fill, now))
+            self.reports.fill(order, self.course.book(order, fill, now), now)
         is_over = order.expires is not None and now >= order.expires
         is_spent = order.has_swept and order.tif in ("IOC", "FOK")
         ends = order.is_live and order.is_transmitted and (is_over or is_spent)
@@ -238,55 +237,6 @@ class Trading:
         if order.status == "Filled":
             for child in order.children:
                 self.look(child, now)
-
-    def _tell(self, order: Order, executions: list[Execution]) -> None:
-        """Of one fill: its executions, the order's new state, and the commissions, now or later."""
-        self.notices.tell(order, *(execution_details(item) for item in executions))
-        self.notices.announce(order)
-        delay = int(self._gateway.faults.late_commission * SECOND)
-        for item in executions:
-            if item.instrument is None:
-                continue
-            if delay:
-                self._late.append((self._now + delay, item))
-            else:
-                self.notices.tell(order, commission_report(item))
-        for item in executions:
-            self._tell_position(item)
-
-    def _tell_position(self, execution: Execution) -> None:
-        if execution.instrument is not None:
-            self.statements.moved(self.ledger.position(execution.order.account, execution.instrument))
-
-    def is_late(self, execution: Execution) -> bool:
-        """Whether an execution's commission is still to be reported."""
-        return any(item.key == execution.key for _, item in self._late)
-
-    def _report_late(self, now: int) -> None:
-        due = [item for moment, item in self._late if moment <= now]
-        self._late = [(moment, item) for moment, item in self._late if moment > now]
-        for item in due:
-            self.notices.tell(item.order, commission_report(item))
-
-    def _apply_faults(self) -> None:
-        """Correct and bust the latest executions of contracts, as many as the faults ask for."""
-        faults = self._gateway.faults
-        if not faults.correction and not faults.bust:
-            return
-        plain = [item for item in self.clearing.executions() if item.quantity and not item.order.is_combination]
-        while faults.correction and plain:
-            faults.correction -= 1
-            old = plain.pop()
-            tick = old.order.tick
-            self._revised(self.clearing.correct(old, round(old.price + (-tick if old.is_buy else tick), 6)))
-        while faults.bust and plain:
-            faults.bust -= 1
-            self._revised(self.clearing.bust(plain.pop()))
-
-    def _revised(self, execution: Execution) -> None:
-        self.notices.tell(execution.order, execution_details(execution))
-        self.notices.tell(execution.order, commission_report(execution))
-        self._tell_position(execution)
 
     def _set_times(self, order: Order, now: int) -> None:
         values = order.values

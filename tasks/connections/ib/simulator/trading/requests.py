@@ -171,7 +171,7 @@ def executions(session: Session, fields: Fields) -> None:
     for item in _desk(session).clearing.executions():
         if fits(item):
             execution_details(item, request)(session)
-            if item.instrument is not None and not _desk(session).is_late(item):
+            if item.instrument is not None and not _desk(session).reports.is_late(item):
                 commission_report(item)(session)
     session.send(55, 1, request)
 

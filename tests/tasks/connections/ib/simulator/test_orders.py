@@ -99,6 +99,15 @@ def test_a_change_keeps_what_was_filled(trader: Any, told: Any) -> None:
     assert told.statuses(messages)[-1] == ("Filled", touch.ask_size + 80, 0)
 
 
+def test_a_change_to_what_has_been_filled_completes_the_order(trader: Any, told: Any) -> None:
+    touch = trader.touch(AAPL)
+    number = trader.place("AAPL", "BUY", touch.ask_size + 50, "LMT", lmtPrice=touch.ask)
+    trader.settle()
+    messages = trader.trade("AAPL", "BUY", touch.ask_size, "LMT", lmtPrice=touch.ask, orderId=number)
+    assert told.statuses(messages) == [("Filled", touch.ask_size, 0)]
+    assert told.errors(trader.trade("AAPL", "BUY", 1, orderId=number))[0][1] == 104
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
