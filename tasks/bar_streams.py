@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Literal
 
 import numpy as np
@@ -21,6 +23,9 @@ from tasks.stream import Arrival, Stream
 
 GRACE = pd.Timedelta(seconds=5)
 """How long after its end a bar may still change."""
+
+QUIET = 1.0
+"""Seconds without a message of it after which a bar whose time is over has ended."""
 
 WAKE = 1.0
 
@@ -68,13 +73,19 @@ def watch_bars(
     followed = broker.follow_bars(list(contracts.values()), f"{sessions} D", size, what, regular_hours)
     market = market_of(broker)
     series = {con_id: _Series(seconds_of(size)) for con_id in contracts}
+    heard = dict.fromkeys(contracts, -math.inf)
 
     def read(arrivals: list[Arrival]) -> pd.DataFrame:
         now = run.now()
         changed = {con_id for con_id, _, _ in arrivals}
+        moment = time.monotonic()
         for con_id, _, bar in arrivals:
             series[con_id].add(bar)
-        found = {contracts[con_id]: each.ended(now) for con_id, each in series.items()}
+            heard[con_id] = moment
+        found = {
+            contracts[con_id]: each.ended(now if moment - heard[con_id] >= QUIET else None)
+            for con_id, each in series.items()
+        }
         still: set[tuple[int, int]] = set()
         for con_id in sorted(changed) if running else ():
             if (bar := series[con_id].current) is not None:
@@ -106,9 +117,9 @@ class _Series:
             self._end(self.current)
         self.current = bar
 
-    def ended(self, now: pd.Timestamp) -> list[Bar]:
-        """The bars that have ended since last asked."""
-        if self.current is not None:
+    def ended(self, now: pd.Timestamp | None) -> list[Bar]:
+        """The bars that have ended since last asked; by the clock too, where the moment is given."""
+        if self.current is not None and now is not None:
             end = pd.Timestamp(int(self.current.date) + self._seconds, unit="s", tz="UTC")
             if now >= end + GRACE:
                 self._end(self.current)

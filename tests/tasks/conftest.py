@@ -320,7 +320,7 @@ def taking() -> Taking:
         stream: Stream[Any],
         rows: int = 1,
         enough: Callable[[pd.DataFrame], bool] | None = None,
-        seconds: float = 8.0,
+        seconds: float = 15.0,
     ) -> list[Batch]:
         taken: list[Batch] = []
         watchdog = Timer(seconds, stream.close)

@@ -20,7 +20,7 @@ Taking = Callable[..., Any]
 
 
 def test_history_then_each_bar_once_as_it_ended(opened: Opened, taking: Taking) -> None:
-    market = opened(AAPL, KO, speed=60.0)
+    market = opened(AAPL, KO, speed=120.0)
     until = pd.Timestamp("2022-12-28T20:47Z")
     batches = taking(
         watch_bars(market.held, market.broker, market.run),
@@ -88,7 +88,7 @@ def test_a_bar_has_ended_when_the_next_begins_or_a_moment_after_its_time() -> No
     for each in (bar(600), bar(660), bar(660, 1.5)):
         series.add(each)
     assert [each.date for each in series.ended(at(700))] == ["600"]
-    assert series.ended(at(724)) == []
+    assert series.ended(at(724)) == series.ended(None) == []
     (ended,) = series.ended(at(725))
     assert (ended.date, ended.close) == ("660", 1.5)
     series.add(bar(660, 9.0))  # it was told
