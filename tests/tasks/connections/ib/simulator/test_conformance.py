@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 from ib_async import (
     IB,
@@ -24,6 +25,7 @@ from ib_async import (
 )
 
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
+from tasks.connections.ib.simulator.instruments import listed
 
 ONE, TWO = "DU1234567", "DU7654321"
 AAPL = Stock("AAPL", "SMART", "USD", conId=265598)
@@ -283,3 +285,26 @@ def test_profit_follows_the_book(run: Any, gateway: SimulatedGateway) -> None:
         ib.cancelPnLSingle(ONE, "", 265598)
 
     run(scenario)
+
+
+def test_what_happens_while_the_client_is_away_is_found_later(run: Any, gateway: SimulatedGateway) -> None:
+    async def before(ib: IB) -> None:
+        trade = ib.placeOrder(AAPL, Order(action="BUY", totalQuantity=7, orderType="MOC", account=ONE))
+        await until(ib, lambda: trade.orderStatus.status == "PreSubmitted")
+        gone = asyncio.Event()
+        ib.disconnectedEvent += gone.set
+        gateway.kick()
+        await asyncio.wait_for(gone.wait(), 5)
+
+    async def after(ib: IB) -> None:
+        assert ib.openTrades() == []
+        (fill,) = ib.fills()
+        assert (fill.execution.shares, fill.execution.side) == (7, "BOT")
+        assert fill.execution.price == gateway.market.quote(listed("AAPL"), gateway.clock.nanoseconds()).last
+        assert fill.commissionReport.commission == 1.0
+        held = next(p for p in ib.positions() if p.contract.conId == 265598 and p.account == ONE)
+        assert held.position == 2407
+
+    run(before)
+    gateway.clock.move_to(pd.Timestamp("2022-12-28 16:00:01", tz="America/New_York"))
+    run(after)
