@@ -217,15 +217,19 @@ def _journalled(context: RunContext, occasion: Occasion, api: str | None) -> Fin
         cancelled=context.stopped.is_set(),
     )
     if finished.failures:
-        outcomes = {**outcomes, **run_on_failure(context)}
+        outcomes = {**outcomes, **run_on_failure(context, _reasons(finished.failures))}
         finished = replace(finished, outcomes=outcomes)
-    failures = "; ".join(f"{name}: {outcome.reason}" for name, outcome in finished.failures.items())
+    failures = "; ".join(f"{name}: {reason}" for name, reason in _reasons(finished.failures).items())
     context.journal.end_run(context.id, finished.status, failures or None, WallClock().now())
     if page is not None and not failures and not context.past:
         from flows.serve.followers import start_followers
 
         start_followers(context)
     return finished
+
+
+def _reasons(failed: Mapping[str, Outcome]) -> dict[str, str]:
+    return {name: outcome.reason for name, outcome in failed.items()}
 
 
 def _in_flow(nodes: list[Node], context: RunContext, flow_run: str) -> Mapping[str, Outcome]:

@@ -60,4 +60,6 @@ def run_of(node: Node, context: RunContext, key: str, clock: Clock) -> Run:
         past=context.past,
         root=context.desk.root,
         schema=node.step.outputs.get(None),
+        profile=context.desk.profile,
+        failures=context.failures,
     )

@@ -96,6 +96,9 @@ class RunContext:
     stopping: list[Deadline] = field(default_factory=list)
     """Deadlines of the calls begun, so that a stopped run abandons what is still under way."""
 
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """What an `on_failure` step is to tell of: the steps that failed, and why."""
+
     stopped: threading.Event = field(default_factory=threading.Event)
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     """What else is to be told of a stop."""

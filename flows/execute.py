@@ -309,6 +309,8 @@ class _Attempt:
             past=self.context.past,
             root=self.context.desk.root,
             schema=self.node.step.outputs.get(None),
+            profile=self.context.desk.profile,
+            failures=self.context.failures,
         )
 
     def _called(self, task: TaskSpec, values: dict[str, Any]) -> Any:

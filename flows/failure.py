@@ -17,12 +17,19 @@ from flows.sessions import DEFAULT, session_at
 from tasks.connections.clock import WallClock
 
 
-def run_on_failure(context: RunContext) -> Mapping[str, Outcome]:
-    """Run the file's `on_failure` step; that it fails too is told, and hides nothing."""
+def run_on_failure(context: RunContext, failures: Mapping[str, str]) -> Mapping[str, Outcome]:
+    """Run the file's `on_failure` step; that it fails too is told, and hides nothing.
+
+    Parameters
+    ----------
+    failures
+        What it is to tell of: the steps that failed, and why.
+    """
     step = context.plan.on_failure
     if step is None:
         return {}
-    return threads.run_nodes(unroll(replace(context.plan, steps=(step,)), context.names), context)
+    told = replace(context, failures=failures)
+    return threads.run_nodes(unroll(replace(context.plan, steps=(step,)), context.names), told)
 
 
 def tell_of_crash(plan: Plan, desk: Desk, flow_run: str, what: str) -> str | None:
@@ -70,7 +77,7 @@ def tell_of_crash(plan: Plan, desk: Desk, flow_run: str, what: str) -> str | Non
                 started=clock.now(),
                 versions={},
             )
-            outcomes = run_on_failure(context)
+            outcomes = run_on_failure(context, {plan.name: what})
             failed = [outcome.reason for outcome in outcomes.values() if outcome.status == "failed"]
             journal.end_run(context.id, "failed", "; ".join([what, *failed]), clock.now())
             return context.id

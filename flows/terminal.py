@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.live import Live
@@ -16,6 +14,7 @@ from rich.table import Table
 
 from flows.graph import Node
 from flows.outcome import Outcome
+from tasks.shown import cell as cell
 
 MARKS = {
     "completed": "[green]✓[/]",
@@ -103,21 +102,6 @@ def show_frame(console: Console, title: str, frame: pd.DataFrame) -> None:
     console.print(table)
     if len(frame) > ROWS_SHOWN:
         console.print(f"… {len(frame) - ROWS_SHOWN:,} more rows", style="dim")
-
-
-def cell(value: Any) -> str:
-    """A value as a person reads it: numbers to six significant digits, sessions as dates, nulls as nothing."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
-            return f"{int(value):,}"
-        return f"{value:,.2f}" if abs(value) >= 1000 else f"{value:.6g}"
-    if isinstance(value, pd.Timestamp):
-        return str(value.date()) if value.tzinfo is None else value.strftime("%Y-%m-%d %H:%M:%SZ")
-    return str(value)
 
 
 def _is_number(series: pd.Series[Any]) -> bool:

@@ -31,14 +31,37 @@ class RowWrites(Frame):
     rows: np.int64 = pa.Field(ge=0)
 
 
+class FileWrites(Frame):
+    """Files written for people, as they were."""
+
+    __key__: ClassVar[tuple[str, ...]] = ("path",)
+
+    path: object = pa.Field(description="From the project's folder where it is in it")
+    title: object
+    bytes: np.int64 = pa.Field(gt=0)
+    sha256: object = pa.Field(description="Of what stands in it")
+
+
+SEVERITIES = ["info", "warning", "critical"]
+ALERT_STATUSES = ["sent", "logged", "failed", "held", "waiting"]
+
+
 class Alerts(Frame):
-    """Messages sent to people."""
+    """Messages to people, one row a place of the channel.
 
-    __key__: ClassVar[tuple[str, ...]] = ("to", "title")
+    sent: the service took it.  logged: it is in the log, which is where the channel leads.  failed: the service
+    didn't take it, another of the channel did.  held: its matter was told of within the cooldown.  waiting: it goes
+    with the channel's next digest.
+    """
 
-    to: Category
+    __key__: ClassVar[tuple[str, ...]] = ("to", "by", "title")
+
+    to: Category = pa.Field(description="The channel")
+    by: Category = pa.Field(description="The service: mail, sms, slack; numbered where the channel has several")
     title: object
     body: object
     rows: np.int64 = pa.Field(ge=0, description="Rows of the frame it tells of")
+    severity: Category = pa.Field(isin=SEVERITIES)
     time: Instant
-    status: Category = pa.Field(isin=["logged", "sent"])
+    status: Category = pa.Field(isin=ALERT_STATUSES)
+    reason: object = pa.Field(description="Why it failed or is held; or what is to be said though it arrived")

@@ -48,6 +48,8 @@ class FrameInput:
     variable: str | None
     """The name of the type variable that it shares with the output, where there is one."""
     optional: bool
+    has_default: bool = False
+    """Whether the task declares that it can be left out: a lone step then binds another."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,7 @@ def _read_signature(function: Callable[..., Any], kind: Kind) -> TaskSpec:
         if frame := _frame_type(plain):
             if has_default and not (optional and parameter.default is None):
                 raise DeclarationError(f"task `{name}`: frame `{parameter.name}` may only default to None")
-            frames[parameter.name] = FrameInput(parameter.name, *frame, optional=optional)
+            frames[parameter.name] = FrameInput(parameter.name, *frame, optional, has_default)
         elif isinstance(plain, type) and issubclass(plain, Connection):
             connections[parameter.name] = plain
         elif plain in INJECTED:

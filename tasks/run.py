@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -35,6 +36,16 @@ class Run:
     """The project's folder, from which relative paths go."""
     schema: type[Frame] | None = None
     """What kind of frame the step's `schema:` says it yields."""
+    profile: str | None = None
+    """The desk's profile, where the run has one."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """In an `on_failure` step: the steps that failed, and why."""
+
+    @property
+    def explain(self) -> str:
+        """The command that shows where what this step works on comes from."""
+        profile = f" --desk {self.profile}" if self.profile else ""
+        return f"hedgerow explain {self.id}{f' {self.step}' if self.step else ''}{profile}"
 
     def now(self) -> pd.Timestamp:
         """The moment by the run's clock, UTC."""

@@ -46,7 +46,11 @@ def _only(subject: Subject, piece: Piece, location: Location) -> str | None:
     if piece.task is None:
         return None
     frames = piece.task.frames
-    candidates = [name for name, frame in frames.items() if not frame.optional] or list(frames)
+    candidates = (
+        [name for name, frame in frames.items() if not frame.optional]
+        or [name for name, frame in frames.items() if not frame.has_default]
+        or list(frames)
+    )
     if len(candidates) > 1:
         example = f"write `in: {{{candidates[0]}: {subject.document.value_at(location)}, …}}`"
         subject.say(location, "ambiguous-input", f"{piece.what} takes several frames: {_listed(candidates)}", example)

@@ -354,6 +354,7 @@ def test_instants_in_parquet_are_utc_or_have_a_zone_given(run):
     alerts = replace(run, schema=Alerts)
     moments = pd.to_datetime(["2022-12-28 16:00", "2022-11-06 01:30"])
     text = {"to": ["a", "b"], "title": ["x", "y"], "body": ["", ""], "rows": [0, 1], "status": ["logged", "sent"]}
+    text |= {"by": ["log", "mail"], "severity": ["info", "info"], "reason": ["", ""]}
     zoned = {**text, "time": pa.array(moments.tz_localize("America/New_York", ambiguous=True))}
     frame = parquet(alerts, zoned)
     assert frame["time"].dt.hour.tolist() == [21, 5]
