@@ -46,6 +46,11 @@ class Condition:
         """Whether it lacks nothing."""
         return not self._lacks
 
+    @property
+    def has_broker(self) -> bool:
+        """Whether it has the broker, if perhaps not every farm."""
+        return not {BROKER, SERVER} & self._lacks.keys()
+
     def hear(self, code: int, text: str) -> bool:
         """Take a code of the gateway's; whether it changes anything."""
         name = _LOST.get(code) or (_farm(text) if code in _FARM_LOST else "")

@@ -100,12 +100,15 @@ class Hearing(Line):
         has_changed = self.condition.hear(code, text)
         if has_changed and sense is Meaning.INFO:
             sense = Meaning.RESTORED  # a farm that was away
+        problem = failure(code, text, what)
+        if isinstance(found, Subscription) and found.received and sense is Meaning.FAILED and problem.retryable:
+            sense = Meaning.DEACTIVATED  # it has worked, and may again
         message = BrokerMessage(self.received_ns, request, code, text, sense, what)
         if found is not None and sense in (Meaning.FAILED, Meaning.CONNECTION):
             self._recipients.leave(request)
-            found.complete(failure(code, text, what))
+            found.complete(problem)
         elif sense is Meaning.DEACTIVATED and found is not None:
-            self._deactivate(request, found, failure(code, text, what))
+            self._deactivate(request, found, problem)
         elif code == 326:
             self._end(self._id_in_use())
         elif sense is Meaning.CONNECTION:

@@ -80,7 +80,8 @@ class Keeper:
         """Why no more attempts are made."""
         self._bridge: Bridge | None = None
         self._to_tell: Bridge | None = None
-        self._to_send: Bridge | None = None
+        self._send_at: float | None = None
+        """When to send subscriptions that have stopped, by the monotonic clock."""
         self._is_stopped = False
         self._changed = threading.Condition()
         self._sending = threading.Lock()
@@ -123,8 +124,8 @@ class Keeper:
         with self._changed:
             if event.code in (DATA_LOST, DATA_KEPT):
                 self._to_tell = self._bridge
-            elif event.meaning is Meaning.DEACTIVATED and self._bridge is not None and self._bridge.condition.is_whole:
-                self._to_send = self._bridge  # otherwise once it is, with 1101 or 1102
+            elif event.meaning is Meaning.DEACTIVATED:
+                self._send_at = time.monotonic() + self._patience.first
             else:
                 return
             self._run_on()
@@ -163,20 +164,22 @@ class Keeper:
             with self._changed:
                 if self._is_stopped:
                     return
-                bridge, to_send = self._to_tell, self._to_send
-                self._to_tell = self._to_send = None
-                if bridge is None and to_send is None and (wait := self._until_next()) > 0:
+                bridge, self._to_tell = self._to_tell, None
+                if bridge is None and (wait := self._until_next()) > 0:
                     self._changed.wait(wait)
                     continue
-                lost = self._bridge is None
+                now = self._bridge
+                is_due = self._send_at is not None and self._send_at <= time.monotonic()
+                if is_due:
+                    self._send_at = None
             try:
                 if bridge is not None:
                     self._watchers.connected(bridge)
                     self._send_again(bridge)
-                elif to_send is not None:
-                    self._send_again(to_send)
-                elif lost:
+                elif now is None:
                     self._connect_again()
+                elif is_due:
+                    self._send_again(now)
                 else:
                     self._probe()
             except Exception:
@@ -188,10 +191,13 @@ class Keeper:
             return 3600.0
         if self._bridge is None:
             return self._next_attempt - time.monotonic()
-        return self._bridge.heard_at + self._patience.quiet - time.monotonic()
+        probe_at = self._bridge.heard_at + self._patience.quiet
+        return min(probe_at, probe_at if self._send_at is None else self._send_at) - time.monotonic()
 
     def _send_again(self, bridge: Bridge) -> None:
-        """Send the subscriptions that are not under way."""
+        """Send the subscriptions that are not under way, unless the gateway lacks what they need."""
+        if not bridge.condition.has_broker:
+            return  # it is told when it is back
         sent = 0
         for subscription in self._subscriptions():
             if subscription.number is None and not subscription.done and subscription.send is not None:

@@ -157,6 +157,11 @@ class Latest(Subscription):
         self.slot = table.open(self.con_id)
         self._taken = 0
 
+    @property
+    def received(self) -> int:
+        """The version of the table at which something last came; 0 where nothing has."""
+        return self.table.versions[self.slot]
+
     def take(self, timeout: float) -> list[Taken]:
         """See the class."""
         until = time.monotonic() + timeout

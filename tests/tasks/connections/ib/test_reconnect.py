@@ -243,14 +243,24 @@ def test_a_farm_that_is_away_pauses_orders_until_that_farm_is_back(
     until(lambda: kinds(shared) == ["connected", "degraded", "restored"])
 
 
-def test_a_subscription_that_the_gateway_ends_is_sent_again(gateway: SimulatedGateway, share: Share) -> None:
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (10225, "Bust event occurred, current subscription is deactivated."),
+        (162, "Historical Market Data Service error message:API historical data query cancelled"),
+        (101, "Max number of tickers has been reached"),
+    ],
+)
+def test_a_subscription_that_has_worked_and_is_ended_by_the_gateway_is_sent_again(
+    gateway: SimulatedGateway, share: Share, code: int, text: str
+) -> None:
     shared = share(gateway.port)
     quotes = follow(shared)
     quotes.take(5)
     number = quotes.number
     assert number is not None
     (session,) = gateway.clients
-    gateway._listener.call(session.error, number, 10225, "Bust event occurred, current subscription is deactivated.")
+    gateway._listener.call(session.error, number, code, text)
     until(lambda: quotes.number not in (None, number))
     assert quotes.take(5)
     assert not quotes.done
