@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from tasks.connections.ib.simulator.noise import whole
-from tasks.connections.ib.simulator.permissions import LINES, QUOTES
+from tasks.connections.ib.simulator.permissions import KEPT, LINES, QUOTES
 from tasks.connections.ib.simulator.script import Action, Cue, Script
 from tasks.connections.ib.simulator.session import NO_REQUEST, Session
 from tasks.connections.ib.simulator.wire import encode
@@ -40,6 +40,8 @@ class Director:
         self._script = script
         self._seen: Counter[int] = Counter()
         self._running: set[asyncio.Task[None]] = set()
+        self._held: Counter[str] = Counter()
+        """How many faults that last for a while hold each farm closed, and each setting changed."""
         self.done: list[Action] = []
         """What has been done so far, in order."""
 
@@ -80,14 +82,13 @@ class Director:
     def connectivity_lost(self, action: Action) -> None:
         """Say that the broker is away, and that it is back; where data is lost, subscriptions end."""
         self._tell(1100, LOST)
-        before = self._gateway.faults.closed_farms
-        self._gateway.faults.closed_farms = frozenset({"market", "history"})
+        self._close({"market", "history"})
 
         def restore() -> None:
-            self._gateway.faults.closed_farms = before
+            self._open({"market", "history"})
             if action["data"] == "lost":
                 for client in self._gateway.clients:
-                    client.cancel_all(*LINES)
+                    client.cancel_all(*LINES, KEPT)
                 self._tell(1101, RESTORED + "lost.")
             else:
                 self._tell(1102, RESTORED + "maintained.")
@@ -96,13 +97,13 @@ class Director:
 
     def farm_down(self, action: Action) -> None:
         """One of the data farms is away for a while."""
-        faults, farm = self._gateway.faults, action["farm"]
+        farm = action["farm"]
         broken, fine, name = (2103, 2104, "Market") if farm == "market" else (2105, 2106, "HMDS")
         self._tell(broken, f"{name} data farm connection is broken:{FARM}")
-        faults.closed_farms |= {farm}
+        self._close({farm})
 
         def restore() -> None:
-            faults.closed_farms -= {farm}
+            self._open({farm})
             self._tell(fine, f"{name} data farm connection is OK:{FARM}")
 
         self._later(action["for"], restore)
@@ -120,17 +121,31 @@ class Director:
                 self._run(_burst(client, action["ticks"]))
 
     def set_for(self, name: str, value: Any, seconds: float) -> None:
-        """Change a fault for a while."""
+        """Change a fault for a while; of several at once the last to end ends it."""
         faults = self._gateway.faults
-        before = getattr(type(faults)(), name)
+        self._held[name] += 1
         setattr(faults, name, value)
-        self._later(seconds, lambda: setattr(faults, name, before))
+
+        def restore() -> None:
+            self._held[name] -= 1
+            if not self._held[name]:
+                setattr(faults, name, getattr(type(faults)(), name))
+
+        self._later(seconds, restore)
 
     def add(self, name: str, number: int) -> None:
         """Count a fault up."""
         faults = self._gateway.faults
         setattr(faults, name, getattr(faults, name) + number)
         self._gateway.advance()
+
+    def _close(self, farms: set[str]) -> None:
+        self._held.update(farms)
+        self._gateway.faults.closed_farms |= farms
+
+    def _open(self, farms: set[str]) -> None:
+        self._held.subtract(farms)
+        self._gateway.faults.closed_farms -= {farm for farm in farms if not self._held[farm]}
 
     def _tell(self, code: int, text: str) -> None:
         for client in self._gateway.clients:

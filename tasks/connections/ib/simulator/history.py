@@ -11,6 +11,7 @@ from tasks.connections.ib.simulator.bars import Bars
 from tasks.connections.ib.simulator.contracts import find_one, read_query
 from tasks.connections.ib.simulator.instruments import Instrument
 from tasks.connections.ib.simulator.periods import Period, bars_of, dates, lived, period, shown_as
+from tasks.connections.ib.simulator.permissions import KEPT
 from tasks.connections.ib.simulator.session import Handler, Session
 from tasks.connections.ib.simulator.sessions import SECOND, ZONE, instant
 from tasks.connections.ib.simulator.sizes import (
@@ -28,7 +29,6 @@ from tasks.connections.ib.simulator.wire import Fields, MalformedError, body, fr
 
 INVALID = "Error validating request.-'bN' : cause - "
 SERVICE = "Historical Market Data Service error message:"
-KEPT = "historical bars"
 BETWEEN_UPDATES = 0.25
 ZONES_SINCE = 174
 """Server version from which on times are written with their zone."""

@@ -12,6 +12,9 @@ TOO_MANY = "Max number of tickers has been reached"
 LIVE, FROZEN, DELAYED, DELAYED_FROZEN = 1, 2, 3, 4
 
 QUOTES, TICKS, BARS = "market data", "tick by tick", "real-time bars"
+KEPT = "historical bars"
+"""Bars that are kept up to date take no line."""
+
 LINES = (QUOTES, TICKS, BARS)
 """Kinds of subscription that take a market-data line each, of those that the login has."""
 

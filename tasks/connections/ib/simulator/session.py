@@ -111,6 +111,7 @@ class Session:
     def abort(self) -> None:
         """Close the connection without a word."""
         self._hanging_up = True
+        self.gateway.leave(self)  # its id is free at once: the client may be back before the socket is known to be gone
         self.outlet.abort()
 
     async def _shake_hands(self) -> bool:

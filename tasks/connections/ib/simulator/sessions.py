@@ -33,10 +33,10 @@ class Sessions:
     def __init__(self, days: NDArray[np.datetime64]) -> None:
         self.days = days
         first, last = (pd.Timestamp(day) for day in days[[0, -1]])
-        self._calendar = exchange_calendar("XNYS", first, last + pd.Timedelta(days=14))
+        calendar = exchange_calendar("XNYS", first, last + pd.Timedelta(days=14))
         count = len(days) + 1
-        self.opens = self._calendar.opens.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
-        self.closes = self._calendar.closes.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
+        self.opens = calendar.opens.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
+        self.closes = calendar.closes.loc[first:].iloc[:count].to_numpy("datetime64[ns]").astype(np.int64)
         self._opens, self._closes = self.opens.tolist(), self.closes.tolist()
 
     @property
@@ -62,13 +62,6 @@ class Sessions:
     def minutes(self, session: int) -> int:
         """Length of a session: 390, or 210 before some holidays."""
         return int((self._closes[session] - self._opens[session]) // (60 * SECOND))
-
-    def is_session(self, day: np.datetime64) -> bool:
-        """Whether the exchange opens on a day; where the calendar ends, every weekday is one."""
-        date = pd.Timestamp(day)
-        if date > self._calendar.last_session:
-            return date.dayofweek < 5
-        return bool(self._calendar.is_session(date))
 
 
 def instant(nanoseconds: int) -> pd.Timestamp:

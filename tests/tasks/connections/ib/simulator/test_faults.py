@@ -185,6 +185,23 @@ def test_a_farm_that_is_down_serves_nothing(gateway: SimulatedGateway, hire: Cal
     assert errors([trader.read()]) == [2104]
 
 
+def test_faults_that_overlap_end_with_the_last(gateway: SimulatedGateway, hire: Callable[..., Any]) -> None:
+    trader = hire(gateway)
+    gateway.act("connectivity_lost", **{"for": 0.3})
+    gateway.act("farm_down", farm="history", **{"for": 0.6})
+    gateway.act("duplicate_callbacks", **{"for": 0.6})
+    gateway.act("duplicate_callbacks", **{"for": 0.3})
+    assert errors([trader.read() for _ in range(3)]) == [1100, 2105, 1102]
+    assert gateway.faults.closed_farms == {"history"}
+    assert gateway.faults.duplicate_callbacks
+    assert errors([trader.read()]) == [2106]
+    until = time.monotonic() + 5
+    while gateway.faults.duplicate_callbacks and time.monotonic() < until:
+        time.sleep(0.01)
+    assert gateway.faults.closed_farms == frozenset()
+    assert not gateway.faults.duplicate_callbacks
+
+
 def test_a_mute_gateway_answers_late(gateway: SimulatedGateway, hire: Callable[..., Any]) -> None:
     trader = hire(gateway)
     gateway.act("mute", **{"for": 0.3})
