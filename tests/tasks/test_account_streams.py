@@ -36,7 +36,7 @@ Taking = Callable[..., Any]
 
 def trade(market: Any, reference: str, action: str, quantity: float) -> None:
     """Buy or sell AAPL in DU1."""
-    market.broker.authorise(OrderPolicy(mode="send", accounts=["DU1234567", "DU7654321"]))
+    market.broker.authorise(OrderPolicy(mode="send", accounts=["DU1"]))
     contract = Contract(265598, "AAPL", "STK", "USD")
     market.broker.place([Order(reference, "DU1", contract, action, quantity)], date(2022, 12, 28))  # type: ignore[arg-type]
 
