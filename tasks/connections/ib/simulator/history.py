@@ -232,7 +232,7 @@ def _answer(session: Session, number: int, request: Request) -> bytes | None:
         if not len(bars):
             return None
         rows = body(_written(int(bars.start[0])), _written(request.end), len(bars))
-        rows += "".join([f"{value}\0" for value in _rows(session, request, bars)]).encode()
+        rows += ("\0".join(map(str, _rows(session, request, bars))) + "\0").encode()
         gateway.written_history.put(shape, rows)
     return frame(body(17, number) + rows)
 

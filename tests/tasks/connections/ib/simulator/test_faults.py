@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from tasks.connections.ib.broker import Broker, Settings
 from tasks.connections.ib.framing import FrameBuffer
 from tasks.connections.ib.simulator.book_file import read_book
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.ib.simulator.script import ACTIONS, Action, Chance, Cue, parse_script, read_script
-from tasks.connections.problems import DataProblem
+from tasks.connections.problems import ConnectionProblem, DataProblem
 
 AAPL = [265598, "", "", "", 0, "", "", "SMART", "", "", "", ""]
 
@@ -115,6 +116,18 @@ def test_a_message_can_be_the_cue(play: Callable[..., SimulatedGateway], hire: C
     assert (one.read(), two.read()) == ([], [])  # both connections are closed, with no answer
     assert [action.do for action in gateway.director.done] == ["kick"]
     assert hire(gateway, client_id=1).settle() == []
+
+
+def test_a_desks_gateway_follows_a_script_too(tmp_path: Path) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text("faults: [{on: reqAccountSummary, do: half_message}]")
+    with Broker("gateway", Settings(simulated=True, faults=str(path), timeout="2s"), tmp_path) as broker:
+        assert len(broker.positions()) == 16
+        with pytest.raises(ConnectionProblem):
+            broker.account_summary(timeout=2.0)
+        assert len(broker.positions()) == 16  # connected again
+    with pytest.raises(ValueError, match="`faults` are a simulated gateway's"):
+        Settings(port=4002, faults=str(path))
 
 
 def test_a_moment_of_the_market_can_be_the_cue(play: Callable[..., SimulatedGateway], hire: Callable[..., Any]) -> None:
