@@ -121,3 +121,17 @@ def test_a_request_without_an_answer_is_waiting(opened: Opened) -> None:
     (row,) = read_requests(market.broker).query("kind == 'nothing'").to_dict("records")
     assert (row["status"], row["rows"]) == ("waiting", 0)
     assert pd.isna(row["seconds"])
+
+
+def test_a_row_that_was_kept_and_comes_again_is_told_once(opened: Opened, taking: Taking) -> None:
+    """An event is kept before it is published: one between the two would be in both."""
+    market = opened(AAPL)
+    read_positions(market.broker)
+    (known, *_) = market.broker.connection_events()
+    stream = watch_connection_events(market.broker)
+    count = len(next(stream).rows)
+    (subscription,) = stream._subscriptions.values()
+    subscription.add(known, known.time_ns)
+    subscription.add(known._replace(code=9), known.time_ns)
+    (batch,) = taking(stream)
+    assert batch.rows[["number", "code"]].values.tolist() == [[count, 9]]

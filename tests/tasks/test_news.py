@@ -13,6 +13,7 @@ import pytest
 from schemas.news import Articles, Bulletins, Headlines, NewsProviders
 from tasks.connections.ib.contracts import Contract
 from tasks.connections.ib.rows.news import Headline
+from tasks.connections.ib.rows.ticks import NEWS
 from tasks.connections.ib.simulator.instruments import listed
 from tasks.connections.problems import DataProblem
 from tasks.news import (
@@ -123,3 +124,15 @@ def test_what_history_says_before_the_title_is_kept_apart() -> None:
     assert frame["title"].tolist() == ["Apple climbs", "Apple falls {sic}"]
     assert frame["extra"].tolist() == ["A:800015:L:en:K:n/a:C:0.8", "K:0.4"]
     assert frame["time"].tolist() == [pd.Timestamp("2022-12-28T15:30:01Z"), pd.Timestamp("2022-12-28T15:51:00.123Z")]
+
+
+def test_a_headline_that_is_sent_again_is_told_once(opened: Opened, taking: Taking) -> None:
+    market = opened(AAPL)
+    stream = watch_headlines(market.held, market.broker, market.run)
+    (subscription,) = stream._subscriptions.values()
+    headline = Headline("1672242660123", "SIM", "SIM$1", "Apple", "")
+    for title in ("Apple climbs", "Apple climbs again"):
+        subscription.add((NEWS, headline._replace(title=title)), 1)
+        subscription.add((9, 126.0, 0), 1)
+    (batch,) = taking(stream)
+    assert batch.rows["title"].tolist() == ["Apple climbs"]

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from schemas.market import Quotes
+from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.instruments import Instrument, listed
 from tasks.quotes import read_quotes, watch_quotes
 
@@ -79,3 +80,11 @@ def test_delayed_data_is_marked_where_it_is_not_simulated(opened: Opened, taking
     (row,) = batch.rows.to_dict("records")
     assert row["market_data"] == "delayed"
     assert row["price_kind"] == "mid"
+
+
+def test_a_quote_that_trickles_in_is_told_when_it_is_whole(opened: Opened, taking: Taking) -> None:
+    market = opened(AAPL, faults=Faults(piece=12))
+    (batch,) = taking(watch_quotes(market.held, market.broker, market.run))
+    (row,) = batch.rows.to_dict("records")
+    assert row["price_kind"] == "mid"
+    assert row["bid"] < row["ask"]

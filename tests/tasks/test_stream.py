@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pandas as pd
@@ -160,3 +161,14 @@ def test_what_was_dropped_and_what_is_stale_can_be_asked() -> None:
     assert source.stale
     only.add(Pnl(1.0, 0.0, 0.0), 9)
     assert not source.stale
+
+
+def test_waiting_costs_nothing() -> None:
+    only = subscription()
+    source = stream({"DU1": only})
+    only.add(Pnl(1.0, 0.0, 0.0), 1)
+    next(source)
+    threading.Timer(0.4, only.add, (Pnl(2.0, 0.0, 0.0), 2)).start()
+    before = time.process_time()
+    assert next(source).rows["daily_pnl"].tolist() == [2.0]
+    assert time.process_time() - before < 0.2
