@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from flows.check.subject import Piece, Subject
 from flows.desk import Desk
 from flows.diagnostics import close_to
@@ -20,10 +22,13 @@ def check(subject: Subject) -> None:
         return
     for piece, task in needing:
         for parameter, cls in task.connections.items():
+            optional = inspect.signature(task.function).parameters[parameter].default is None
             if parameter in piece.keys.with_:
+                if optional and piece.keys.with_[parameter] is None:
+                    continue
                 _named(subject, subject.desk, piece, parameter, cls)
             else:
-                _only_one(subject, subject.desk, piece, parameter, cls)
+                _only_one(subject, subject.desk, piece, parameter, cls, optional=optional)
 
 
 def _named(subject: Subject, desk: Desk, piece: Piece, parameter: str, cls: type[Connection]) -> None:
@@ -41,11 +46,15 @@ def _named(subject: Subject, desk: Desk, piece: Piece, parameter: str, cls: type
         piece.connections[parameter] = name
 
 
-def _only_one(subject: Subject, desk: Desk, piece: Piece, parameter: str, cls: type[Connection]) -> None:
+def _only_one(
+    subject: Subject, desk: Desk, piece: Piece, parameter: str, cls: type[Connection], *, optional: bool
+) -> None:
     suited = [name for name, spec in desk.connections.items() if issubclass(spec.cls, cls)]
     if len(suited) == 1:
         piece.connections[parameter] = suited[0]
     elif not suited:
+        if optional:
+            return
         message = f"{piece.what} needs a connection of kind `{cls.kind}`, and the desk has none"
         hint = f"add to _desk.yaml: `connections: {{{parameter}: {{kind: {cls.kind}}}}}`"
         subject.say_at_key(piece.location, "missing-connection", message, hint)

@@ -295,7 +295,7 @@ def test_frames_conditions_and_connections_are_bound(plan):
         "betas": (Port("betas"), True),
     }
     assert book.step("prices").edges[0].schema is Universe
-    assert book.step("prices").connections == {"broker": "gateway"}
+    assert book.step("prices").connections == {"broker": "gateway", "store": "frames"}
     assert book.step("prices").arguments == {"benchmark": "$benchmark"}
     assert book.step("quotes").connections == {"broker": "gateway"}  # the desk's only one
     assert book.step("alarm").when == Condition(Port("exposure"), has_rows=False)
