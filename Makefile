@@ -28,7 +28,7 @@ check: $(VENV)/.test
 
 # The broker's newer client installs into the same folder as the older one: it has an environment of its own.
 ibapi10: $(IBAPI10)/.test
-	$(IBAPI10)/bin/python -m pytest -q -p no:cacheprovider tests/tasks/connections/ib --ignore=tests/tasks/connections/ib/simulator
+	$(IBAPI10)/bin/python -m pytest -q -n 2 -p no:cacheprovider tests/tasks/connections/ib --ignore=tests/tasks/connections/ib/simulator
 
 # Twenty minutes of killing what the schedule stands on, and an hour of simulated trading, six times as fast, while
 # everything fails; the results are committed.
@@ -54,7 +54,7 @@ $(VENV)/.test: $(VENV)/.venv pyproject.toml constraints.txt
 $(IBAPI10)/.test: $(VENV)/.venv constraints.txt Makefile
 	@$(PYTHON) -m venv $(IBAPI10)
 	$(IBAPI10)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  ibapi-latest==10.51.1 exchange-calendars filelock numpy pandas pandera pydantic pyyaml hypothesis pytest pytest-timeout
+	  ibapi-latest==10.51.1 exchange-calendars filelock numpy pandas pandera pydantic pyyaml hypothesis pytest pytest-timeout pytest-xdist
 	@touch $@
 
 clean:
