@@ -37,6 +37,8 @@ from tasks.registry import catalog
 RECENT = pd.Timedelta(minutes=1)
 """How long ago somebody who is up has said so at most."""
 WIDTH = 160
+IN_FLIGHT = pd.Timedelta(minutes=1)
+"""How long an order may be on its way; after that nobody knows what became of it."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ def _orders(desk: Desk) -> Health:
     if desk.orders.mode != "plan":
         ledger = Ledger(desk.data)
         try:
-            waiting, unsure = (len(ledger.intents(state=state)) for state in ("waiting", "sending"))
+            waiting = len(ledger.intents(state="waiting"))
+            since = (WallClock().now() - IN_FLIGHT).value
+            unsure = sum((intent.sent or 0) <= since for intent in ledger.intents(state="sending"))
         finally:
             ledger.close()
         told += f", {waiting} waiting for approval" if waiting else ""

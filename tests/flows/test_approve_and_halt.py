@@ -248,3 +248,21 @@ def test_a_halted_desk_approves_nothing(project: Project) -> None:
     assert hedgerow("approve", reference, "--reject").exit_code == 0
     assert order_of(result())["status"] == "rejected"
     assert project.held == []
+
+
+def test_status_tells_of_orders_that_nobody_knows_the_fate_of(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> Any:
+        return {each["name"]: each for each in json.loads(hedgerow("status", "--json").output)["connections"]}["orders"]
+
+    assert (told()["well"], told()["told"]) == (True, "mode send")
+    project.gateway.faults.dropped_orders = 1
+    assert project.run(", with: {patience: 300ms}").outcomes["orders"].status == "failed"
+    assert told()["well"], "it may still be on its way"
+    monkeypatch.setattr("flows.commands.status.IN_FLIGHT", pd.Timedelta(0))
+    assert told()["told"] == "mode send, 1 of unknown fate: their runs, run again, find out"
+    assert not told()["well"]
+    assert order_of(project.run(", with: {patience: 300ms}"))["status"] == "filled"
+    assert told()["well"]
+    assert project.held == [(100.0, "Filled")]

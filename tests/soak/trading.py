@@ -111,6 +111,8 @@ class Desk:
         self.meant: dict[str, str] = {}
         """What became of each reference, as far as is known; empty until then."""
         self.pending: dict[str, list[Order]] = {}
+        self.reasons: dict[str, str] = {}
+        """Why each of them is."""
         self._lock = threading.Lock()
         self._number = 0
 
@@ -158,6 +160,7 @@ class Desk:
         except ConnectionProblem as problem:
             self.findings.failures[type(problem).__name__] += 1
             self.pending[orders[0].reference] = orders
+            self.reasons[orders[0].reference] = str(problem)
 
     def work(self, chance: random.Random, until: float) -> None:
         """One thread's day."""
@@ -226,7 +229,9 @@ def soak(folder: Path, seconds: float, speed: float, every: float, seed: int, *,
             worker.join()
         _calm(gateway)
         desk.resolve(60.0)
-        findings.wrong += [f"nobody knows what became of {reference}" for reference in desk.pending]
+        findings.wrong += [
+            f"nobody knows what became of {reference}: {desk.reasons[reference]}" for reference in desk.pending
+        ]
         now = gateway.clock.now()
         gateway.clock.move_to(now)
         gateway.clock.speed = 0.0

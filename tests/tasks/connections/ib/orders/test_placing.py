@@ -12,6 +12,7 @@ import pytest
 
 from tasks.connections.ib.broker import Broker
 from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.keeper import Patience
 from tasks.connections.ib.orders.placing import Unknown
 from tasks.connections.ib.orders.values import Leg, Order, bracket
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
@@ -297,3 +298,26 @@ def test_the_steps_listener_sees_the_orders_messages_as_on_the_wire(
     (sent,) = [each for each in witness.messages if (each.request, each.direction) == (2, "sent")]
     assert sent.payload.split("\0")[2] == "756733"
     assert "300.0" in sent.payload.split("\0")
+
+
+def test_what_is_followed_goes_on_after_the_connection_was_dropped_and_is_known_to_be_whole(
+    gateway: SimulatedGateway, trader: Broker, order: Make, session: date
+) -> None:
+    trader.place([order(order_type="LMT", limit_price=300.0)], session)
+    trader._borrowed()._keeper._patience = Patience(first=0.05, jitter=0.0)
+    orders, executions = trader.watch_orders(), trader.watch_executions()
+    assert [(row.reference, row.status) for _, _, row in orders.take(1)] == [("r1", "Submitted")]
+    gateway.kick()
+    while not orders.stale:
+        orders.take(0.01)
+    # It is cancelled at the broker while nobody is connected.
+    (held,) = gateway.trading.registry.all()
+    gateway._listener.call(gateway.trading.cancel, held)
+    told: list[str] = []
+    while "Cancelled" not in told or orders.stale or executions.stale:
+        told += [row.status for _, _, row in orders.take(0.05)]
+    trader.place([order("r2", quantity=3.0)], session)
+    found = {row.reference: row.quantity for _, _, row in executions.take(2)}
+    assert found == {"r2": 3.0}
+    orders.close()
+    executions.close()
