@@ -65,7 +65,8 @@ def _calculate(session: Session, fields: Fields, given: str) -> None:
     request = fields.whole("request")
     query = read_query(fields)
     value, underlying = fields.number(given), fields.number("price of the underlying")
-    fields.count("options")
+    if fields.left > 1:  # newer clients leave out the number
+        fields.count("options")
     fields.text("options")
     fields.end()
     option = find_one(session, request, query)

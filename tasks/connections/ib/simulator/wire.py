@@ -59,6 +59,11 @@ class Fields:
         *self._values, self._unfinished = payload.decode("utf-8", "replace").split("\0", MOST_FIELDS)
         self._next = 0
 
+    @property
+    def left(self) -> int:
+        """How many fields have not been read."""
+        return len(self._values) - self._next
+
     def text(self, name: str) -> str:
         """The next field as it is."""
         if self._next >= len(self._values):
