@@ -120,7 +120,7 @@ def _explained(place: Place, service: Any, error: Exception) -> Undelivered:
             reason = f"the certificate of {where} isn't trusted: {error.verify_message}"
         case ssl.SSLError():
             reason = f"{where} doesn't speak TLS as the address asks for it: {error.reason}"
-        case TimeoutError():
+        case TimeoutError() | smtplib.SMTPServerDisconnected() if "timed out" in str(error):
             return Undelivered(f"{where} doesn't answer in time", maybe=True)
         case smtplib.SMTPServerDisconnected() | ConnectionResetError() | BrokenPipeError():
             return Undelivered(f"{where} breaks the connection off", maybe=True)

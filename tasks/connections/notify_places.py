@@ -11,18 +11,20 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus, unquote
 
 from tasks.connections.notify_message import Message, Undelivered
-from tasks.connections.scrubbing import without
 
 _NAMES = {"mailto": "mail", "mailtos": "mail", "twilio": "sms", "json": "webhook", "jsons": "webhook"}
 _NAMES |= {"workflow": "teams", "workflows": "teams", "form": "webhook", "forms": "webhook"}
 _KINDS = {"info": "info", "warning": "warning", "critical": "failure"}
 _SMS = 320
 """Characters of a text message: two parts."""
+_KEY = 8
+"""Characters from which a part of an address may be a key."""
 _CAUSES = (
     (r"Read timed out|ReadTimeout", "it doesn't answer in time"),
     (r"timed out|ConnectTimeout", "it can't be reached in time"),
@@ -71,11 +73,23 @@ class Place:
         return _NAMES.get(self.scheme, self.scheme)
 
     def hidden(self, text: str) -> str:
-        """The text with `…` in place of whatever in it stands in the address and may be a secret."""
-        user = str((self._parsed or {}).get("user") or "")
-        if user and not self.is_mail:  # an account's number there; with mail, a name that people know
-            text = text.replace(user, "…")
-        return without(text, self._address)
+        """The text with `…` in place of whatever in the address may be a secret; its machine's name stays."""
+        for piece in self._secrets:
+            for form in (piece, quote(piece, safe=""), quote_plus(piece), repr(piece)[1:-1]):
+                text = text.replace(form, "…")
+        return text
+
+    @cached_property
+    def _secrets(self) -> list[str]:
+        """What not to say, the longest first: with mail the password; otherwise every part that may be a key."""
+        parsed = self._parsed or {}
+        found = {self._address, *([parsed["password"]] if parsed.get("password") else [])}
+        if not self.is_mail:
+            rest = self._address.partition("://")[2]
+            parts = [*map(unquote, re.split(r"[/:@?&=]", rest)), str(parsed.get("user") or "")]
+            # A machine's name has dots, a key has none.
+            found |= {part for part in parts if len(part) >= _KEY and "." not in part}
+        return sorted(filter(None, found), key=len, reverse=True)
 
     def service(self) -> Any:
         """Apprise's service for it, made anew. Raises `Undelivered` where the address is none."""
@@ -84,7 +98,7 @@ class Place:
         if not self._address:
             raise Undelivered("its address is empty")
         with _hearing() as heard:
-            made = None if self._parsed is None else Apprise.instantiate(dict(self._parsed))
+            made = None if self._parsed is None else Apprise.instantiate(dict(self._parsed), asset=_asset())
         if made is None:
             raise Undelivered(self._unreadable(heard))
         return made
@@ -117,11 +131,13 @@ def send_by_apprise(place: Place, message: Message, timeout: float) -> list[str]
     Undelivered
         With the reason.
     """
+    from apprise import NotifyType
+
     service = place.service()
     service.socket_connect_timeout = service.socket_read_timeout = timeout
     service.request_rate_per_sec = 0  # each is made anew, so there is nothing to wait for
     service.retry = 0
-    given: dict[str, Any] = {"title": message.title, "notify_type": _KINDS[message.severity]}
+    given: dict[str, Any] = {"title": message.title, "notify_type": NotifyType(_KINDS[message.severity])}
     given |= _content(service, message)
     remarks = []
     if message.files:
@@ -137,6 +153,16 @@ def send_by_apprise(place: Place, message: Message, timeout: float) -> list[str]
     if not arrived:
         raise _failure(place, heard)
     return remarks
+
+
+@cache
+def _asset() -> Any:
+    """Who we are to services that show it, with no pictures from elsewhere."""
+    from apprise import AppriseAsset
+
+    return AppriseAsset(
+        app_id="Hedgerow", app_desc="Hedgerow", app_url="", image_url_mask="", image_url_logo="", secure_logging=True
+    )
 
 
 def _content(service: Any, message: Message) -> dict[str, Any]:

@@ -34,26 +34,13 @@ def scrubbed(text: str) -> str:
     return text
 
 
-def without(text: str, address: str) -> str:
-    """The text with `…` in place of the address and of whatever in it may be a secret; its machine's name stays."""
-    found = {form for part in _parts(address) for form in _forms(part) if len(form) >= _LEAST}
-    for piece in sorted(found, key=len, reverse=True):
-        text = text.replace(piece, "…")
-    return text
-
-
-def _forms(part: str) -> tuple[str, ...]:
-    """How it may be written: as it is, for an address, within a string as Python prints it."""
-    return part, unquote(part), quote(part, safe=""), quote_plus(part), repr(part)[1:-1]
-
-
 @lru_cache(maxsize=8)
 def _pieces(held: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """What to look for, the longest first, and what to say instead."""
     found: dict[str, str] = {}
     for name, value in held:
         for part in _parts(value):
-            for form in _forms(part):
+            for form in (part, unquote(part), quote(part, safe=""), quote_plus(part), repr(part)[1:-1]):
                 if len(form) >= _LEAST:
                     found.setdefault(form, f"$secret.{name.removeprefix(PREFIX).lower()}")
     return tuple(sorted(found.items(), key=lambda item: -len(item[0])))
