@@ -69,7 +69,7 @@ def test_five_seconds(opened: Opened, taking: Taking) -> None:
 
 def test_a_contract_that_is_refused_is_noted(opened: Opened, taking: Taking, notes: list[str]) -> None:
     hidden = Instrument(900000902, "HIDE", series="KO", permission="none")
-    market = opened(AAPL, hidden)
+    market = opened(AAPL, hidden, speed=120.0)
     batches = taking(watch_bars(market.held, market.broker, market.run), enough=lambda rows: bool(notes))
     assert {symbol for batch in batches for symbol in batch.rows["symbol"]} == {"AAPL"}
     assert any("Not covered: Bars of 1 min of HIDE" in line for line in notes)
