@@ -80,21 +80,22 @@ class _InThread:
     def __init__(self, function: Callable[[], Any]) -> None:
         self.result: Any = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(
-            target=copy_context().run, args=(self._call, function), name="stream", daemon=True
-        )
-        self._thread.start()
+        # Not Thread.join: interrupted by a signal, it may take a thread that runs for one that has ended.
+        self._ended = threading.Event()
+        threading.Thread(target=copy_context().run, args=(self._call, function), name="stream", daemon=True).start()
 
     def _call(self, function: Callable[[], Any]) -> None:
         try:
             self.result = function()
         except BaseException as error:
             self._error = error
+        finally:
+            self._ended.set()
 
     def wait(self) -> None:
         """Until it has returned. Raises what it raised, or what interrupts the waiting."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+        while not self._ended.wait(0.5):
+            continue
         if self._error is not None:
             raise self._error
 
