@@ -38,10 +38,11 @@ class BrokerMessages(Frame):
     request: np.int64 = pa.Field(description="The request's or the order's number; -1 where it names none")
     code: np.int64
     meaning: Category = pa.Field(
-        isin=["info", "warning", "degraded", "restored", "failed", "connection"],
+        isin=["info", "warning", "degraded", "restored", "deactivated", "failed", "connection"],
         description="What it does to the request, or to the connection",
     )
     text: object = pa.Field(description="In the broker's words")
+    sentence: object = pa.Field(description="For a person: in our words where there are some, with the broker's")
     what: object = pa.Field(description="What was asked; empty where it names no request")
 
 

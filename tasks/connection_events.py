@@ -186,6 +186,7 @@ def _messages(rows: Sequence[BrokerMessage], numbers: Sequence[int], name: str) 
             "code": [row.code for row in rows],
             "meaning": [row.meaning.value for row in rows],
             "text": [row.text for row in rows],
+            "sentence": [row.sentence for row in rows],
             "what": [row.what for row in rows],
         },
     )

@@ -16,7 +16,9 @@ from tasks.connection_events import (
     watch_broker_messages,
     watch_connection_events,
 )
+from tasks.connections.ib.codes import Meaning
 from tasks.connections.ib.keeper import Patience
+from tasks.connections.ib.messages import BrokerMessage
 from tasks.connections.ib.simulator.instruments import listed
 from tasks.connections.problems import DataProblem
 from tasks.positions import read_positions, watch_positions
@@ -89,6 +91,19 @@ def test_what_the_broker_says_is_kept_with_what_was_asked(opened: Opened, taking
         find_contracts(["SPYY"], market.broker)
     (batch,) = taking(stream)
     assert batch.rows["what"].tolist() == ["Details of SPYY STK USD"]
+
+
+@pytest.mark.parametrize("meaning", Meaning)
+def test_whatever_a_code_means_its_message_is_a_row(opened: Opened, meaning: Meaning) -> None:
+    market = opened(AAPL)
+    read_positions(market.broker)
+    message = BrokerMessage(1_672_260_300_000_000_000, -1, 1100, "Connectivity has been lost", meaning, "")
+    market.broker._borrowed().routes.publish("errors", message, message.time_ns)
+    frame = read_broker_messages(market.broker)
+    BrokerMessages.validate(frame)
+    last = frame.iloc[-1]
+    assert last["meaning"] == meaning.value
+    assert last["sentence"].startswith("The gateway has lost the broker: no orders until it is back. (1100")
 
 
 def test_requests_say_how_each_stands(opened: Opened) -> None:

@@ -138,6 +138,8 @@ class Hearing(Line):
 
     def _log(self, message: BrokerMessage, has_changed: bool, has_recipient: bool) -> None:
         quiet = message.meaning is Meaning.INFO or (has_recipient and message.meaning is Meaning.FAILED)
+        if message.code == 162 and not has_recipient and "cancelled" in message.text:
+            quiet = True  # the answer to our own cancelling of bars
         if message.meaning in (Meaning.DEGRADED, Meaning.RESTORED):
             quiet = not has_changed
         log.log(logging.DEBUG if quiet else logging.WARNING, "%s", message.sentence)
