@@ -230,7 +230,7 @@ class OrderBook:
     def _known(self, client_id: int, order_id: int, perm_id: int) -> BookOrder:
         by_perm = self._by_perm.get(perm_id, "")
         by_id = _key(client_id, order_id, 0) if order_id else ""
-        if by_perm and by_id and by_perm != by_id:
+        if by_perm in self._orders and by_id and by_perm != by_id:
             # First told without its order id, as completed orders are.
             told = replace(self._orders.pop(by_perm), key=by_id, order_id=order_id, client_id=client_id)
             known = self._orders.get(by_id)
