@@ -286,7 +286,8 @@ def write(*args, **kwargs):
     return real(*args, **kwargs)
 FrameStore.write = write
 universe = pd.read_pickle(folder / "universe.pickle")
-with Broker("gateway", Settings(port=port), folder) as broker, FrameStore("frames", FrameStore.Settings(), folder) as store:
+broker = Broker("gateway", Settings(port=port), folder)
+with broker, FrameStore("frames", FrameStore.Settings(), folder) as store:
     run = Run("killed", "p", date(2022, 12, 27), clock=ManualClock("2022-12-27T21:00Z"))
     pull_history(universe, broker, run, returns=20, store=store)
 """
@@ -298,7 +299,8 @@ def test_a_killed_pull_has_kept_what_had_come(at: At, tmp_path: Path) -> None:
     universe_of(*stocks).to_pickle(tmp_path / "universe.pickle")
     script = KILLED.format(root=str(Path(__file__).parents[2]))
     port = str(day.gateway.port)
-    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path), port, "5"], capture_output=True, text=True)
+    command = [sys.executable, "-c", script, str(tmp_path), port, "5"]
+    killed = subprocess.run(command, check=False, capture_output=True, text=True)
     assert killed.returncode == -9, killed.stderr
     again = at(TUESDAY, *stocks)
     assert again.pull(*stocks).groupby("con_id").size().tolist() == [21] * 8
