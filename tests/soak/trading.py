@@ -28,8 +28,8 @@ from pathlib import Path
 from tasks.connections.clock import WallClock
 from tasks.connections.ib.broker import Broker, Settings
 from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.orders.desk import Line
 from tasks.connections.ib.orders.fills import Fill
-from tasks.connections.ib.orders.placing import Line
 from tasks.connections.ib.orders.policy import OrderPolicy
 from tasks.connections.ib.orders.values import Leg, Order, bracket
 from tasks.connections.ib.simulator.faults import Faults

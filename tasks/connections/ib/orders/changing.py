@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from tasks.connections.ib.codes import Meaning
+from tasks.connections.ib.orders.desk import Desk, Line, Unknown
 from tasks.connections.ib.orders.known import BookOrder
 from tasks.connections.ib.orders.ledger import Intent
 from tasks.connections.ib.orders.limits import notional_of
-from tasks.connections.ib.orders.placing import Desk, Line, Unknown, record
+from tasks.connections.ib.orders.recording import record
 from tasks.connections.ib.orders.values import Order, Placed
 from tasks.connections.ib.rows.orders import Margins
 from tasks.connections.problems import ConnectionProblem, DataProblem, Refused

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from tasks.connections.clock import WallClock
 from tasks.connections.ib.codes import Meaning
 from tasks.connections.ib.orders.approval import NOBODY
-from tasks.connections.ib.orders.book import OrderBook
-from tasks.connections.ib.orders.guard import Guard, day_uses
+from tasks.connections.ib.orders.desk import Desk, Line, Unknown
+from tasks.connections.ib.orders.guard import day_uses
 from tasks.connections.ib.orders.known import BookOrder
-from tasks.connections.ib.orders.ledger import Intent, Ledger
-from tasks.connections.ib.orders.limits import Quoted, notional_of
-from tasks.connections.ib.orders.states import GONE, plain_status
+from tasks.connections.ib.orders.ledger import Intent
+from tasks.connections.ib.orders.limits import notional_of
+from tasks.connections.ib.orders.recording import placed_of, record
 from tasks.connections.ib.orders.trail import Trail
-from tasks.connections.ib.orders.values import Order, Placed
+from tasks.connections.ib.orders.values import Order, Placed, families
 from tasks.connections.problems import ConnectionProblem, Problem, Refused
 from tasks.connections.scope import current
 
-if TYPE_CHECKING:
-    from tasks.connections.ib.bridge import Bridge
-
+SETTLING = 0.25
+"""Seconds in which most market orders are filled."""
 REFUSALS = frozenset({200, 201, 203, 321, 387, 10268})
 """Codes after which the broker surely has no such order."""
 TICK_SIZE, DUPLICATE = 110, 103
@@ -37,33 +32,6 @@ PASSED = (
 )
 NEW_YORK = "America/New_York"
 _WALL = WallClock()
-
-
-class Line(NamedTuple):
-    """A connection as one client id, and what it has told of orders."""
-
-    bridge: Bridge
-    book: OrderBook
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What placing needs of a connection."""
-
-    name: str
-    """Of the connection."""
-    gateway: str
-    """Where it leads: order ids are counted for each."""
-    ledger: Ledger
-    guard: Guard
-    line: Callable[[], Line]
-    line_as: Callable[[int], AbstractContextManager[Line | None]]
-    """As this very client id; None where another run holds it."""
-    quoted: Callable[[Sequence[Order]], Quoted]
-
-
-class Unknown(ConnectionProblem):
-    """Nobody can say whether the broker has an order: another try finds out, and doubles nothing."""
 
 
 class Placing:
@@ -109,11 +77,35 @@ class Placing:
                     results[intent.reference] = self._known(intent)
             if fresh:
                 results |= self._fresh(fresh)
+            results |= self._settled(results)
         if self._lost:
             raise Unknown(
                 " ".join(self._lost), "Run it again: what the broker has is found by its reference, and not sent again."
             )
         return [results[order.reference] for order in orders]
+
+    def _settled(self, results: Mapping[str, Placed]) -> dict[str, Placed]:
+        """Where what was just sent has come to, a moment later: much is filled at once."""
+        desk = self._desk
+        try:
+            book = desk.line().book
+        except ConnectionProblem:
+            return {}  # what is known already stands
+        moving = [
+            each for each in results.values() if each.reference in self._trails and each.status in ("sent", "working")
+        ]
+        moving += [each for each in results.values() if each.status == "partially_filled"]
+
+        def found() -> list[BookOrder | None]:
+            return [book.by_reference(each.reference) for each in moving]
+
+        book.wait(lambda: all(order is None or order.is_over for order in found()), SETTLING)
+        settled = {}
+        for each, order in zip(moving, found(), strict=True):
+            intent = desk.ledger.find(each.reference)
+            if order is not None and intent is not None:
+                settled[each.reference] = self._record(intent, order)
+        return settled
 
     def _known(self, intent: Intent) -> Placed:
         """What became of an order that was meant before."""
@@ -122,13 +114,13 @@ class Placing:
                 return self._recover(intent)
             except Unknown as problem:
                 self._lost.append(problem.reason)
-                return _placed(intent, "sent", problem.reason)
+                return placed_of(intent, "sent", problem.reason)
         if intent.state == "placed":
             found = self._desk.line().book.by_reference(intent.reference)
-            return _placed(intent) if found is None else self._record(intent, found)
+            return placed_of(intent) if found is None else self._record(intent, found)
         if intent.state == "waiting":
-            return _placed(intent, "waiting")
-        return _placed(intent, "expired" if intent.state == "expired" else "rejected", intent.reason)
+            return placed_of(intent, "waiting")
+        return placed_of(intent, "expired" if intent.state == "expired" else "rejected", intent.reason)
 
     def _recover(self, intent: Intent) -> Placed:
         """An order whose bytes may have gone out: look for it, and send it only where it surely isn't there."""
@@ -151,7 +143,7 @@ class Placing:
             quoted = desk.quoted([intent.order])
             if faults := desk.guard.faults(intent.order, quoted):
                 desk.ledger.refused(intent.reference, "; ".join(faults))
-                return _placed(intent, "refused", "; ".join(faults))
+                return placed_of(intent, "refused", "; ".join(faults))
             seen = self._send(intent, line, is_again=True)
             return self._answered(intent, line, seen, is_again=True)
 
@@ -251,7 +243,7 @@ class Placing:
         said = objections()
         if any(code in REFUSALS for code, _ in said) and (found is None or found.filled == 0):
             self._desk.ledger.refused(intent.reference, said[0][1])
-            return _placed(intent, "rejected", said[0][1])
+            return placed_of(intent, "rejected", said[0][1])
         if found is None or not _is_taken(found):
             try:
                 found = self._look_for(intent, line) or found
@@ -262,7 +254,7 @@ class Placing:
         if said:
             passed = f"{said[0][1]}{PASSED}" if is_again and said[0][0] == DUPLICATE else said[0][1]
             self._desk.ledger.refused(intent.reference, passed)
-            return _placed(intent, "rejected", passed)
+            return placed_of(intent, "rejected", passed)
         raise Unknown(
             f"{intent.order} was sent as order {intent.order_id}, and the gateway neither answers nor lists it: it may"
             " be waiting for somebody to confirm it in TWS."
@@ -277,73 +269,6 @@ class Placing:
     def _record(self, intent: Intent, found: BookOrder) -> Placed:
         """Put down how far it has come."""
         return record(self._desk.ledger, intent, found)
-
-
-def follow(desk: Desk, references: Sequence[str], seconds: float) -> list[Placed]:
-    """See `Broker.follow`."""
-    intents = [intent for each in references if (intent := desk.ledger.find(each)) is not None and intent.sent]
-    book = desk.line().book
-
-    def found() -> list[BookOrder | None]:
-        return [book.by_reference(intent.reference) for intent in intents]
-
-    book.wait(lambda: all(order is not None and order.is_over for order in found()), seconds)
-    return [
-        record(desk.ledger, intent, order)
-        for intent, order in zip(intents, found(), strict=True)
-        if order is not None and intent.state == "placed"
-    ]
-
-
-def record(ledger: Ledger, intent: Intent, found: BookOrder) -> Placed:
-    """Put down how far an order has come."""
-    status = plain_status(found.status, found.filled, intent.order.quantity, is_rejected=found.is_rejected)
-    reason = found.reason or ("the broker lists it nowhere any more" if found.status == GONE else "")
-    if status == "rejected":
-        ledger.refused(intent.reference, found.reason)
-        return _placed(intent, status, found.reason)
-    average = None if math.isnan(found.average_price) or found.filled == 0 else found.average_price
-    ledger.placed(intent.reference, perm_id=found.perm_id, status=status, filled=found.filled, average_price=average)
-    return Placed(
-        intent.reference,
-        status,
-        reason,
-        order_id=intent.order_id,
-        client_id=intent.client_id,
-        perm_id=found.perm_id,
-        filled=found.filled,
-        average_price=math.nan if average is None else average,
-        order=intent.order,
-    )
-
-
-def families(orders: Sequence[Order]) -> list[list[Order]]:
-    """Orders with those that depend on them, parents first, in the order of the parents."""
-    by_reference = {order.reference: order for order in orders}
-
-    def root(order: Order) -> str:
-        while order.parent in by_reference:
-            order = by_reference[order.parent]
-        return order.reference
-
-    found: dict[str, list[Order]] = {}
-    for order in orders:
-        found.setdefault(root(order), []).append(order)
-    return [sorted(family, key=lambda order: order.parent in by_reference) for family in found.values()]
-
-
-def _placed(intent: Intent, status: str | None = None, reason: str = "") -> Placed:
-    return Placed(
-        intent.reference,
-        status or intent.status or "sent",
-        reason or intent.reason,
-        order_id=intent.order_id,
-        client_id=intent.client_id,
-        perm_id=intent.perm_id,
-        filled=intent.filled,
-        average_price=math.nan if intent.average_price is None else intent.average_price,
-        order=intent.order,
-    )
 
 
 def _is_taken(order: BookOrder) -> bool:

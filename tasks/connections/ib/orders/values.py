@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -181,6 +181,21 @@ def bracket(entry: Order, *, take_profit: float, stop_loss: float) -> list[Order
         replace(leave, reference=f"{entry.reference}-profit", order_type="LMT", limit_price=take_profit),
         replace(leave, reference=f"{entry.reference}-loss", order_type="STP", stop_price=stop_loss, transmit=True),
     ]
+
+
+def families(orders: Sequence[Order]) -> list[list[Order]]:
+    """Orders with those that depend on them, parents first, in the order of the parents."""
+    by_reference = {order.reference: order for order in orders}
+
+    def root(order: Order) -> str:
+        while order.parent in by_reference:
+            order = by_reference[order.parent]
+        return order.reference
+
+    found: dict[str, list[Order]] = {}
+    for order in orders:
+        found.setdefault(root(order), []).append(order)
+    return [sorted(family, key=lambda order: order.parent in by_reference) for family in found.values()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.orders.desk import Desk, Line
 from tasks.connections.ib.orders.guard import Guard
 from tasks.connections.ib.orders.halt import Halt
 from tasks.connections.ib.orders.ledger import Intent, Ledger
 from tasks.connections.ib.orders.limits import Quoted, notional_of
-from tasks.connections.ib.orders.placing import Desk, Line, Placing
+from tasks.connections.ib.orders.placing import Placing
 from tasks.connections.ib.orders.policy import OrderPolicy
 from tasks.connections.ib.orders.values import Leg, Order, Placed
 from tasks.connections.ib.services.market import Market
@@ -94,7 +95,7 @@ class Trading(Market):
 
     def follow(self, references: Sequence[str], seconds: float) -> list[Placed]:
         """Wait until each of these is filled or over, or the time is up; how far each that is known has come."""
-        from tasks.connections.ib.orders.placing import follow
+        from tasks.connections.ib.orders.recording import follow
 
         return follow(self._desk(), references, seconds)
 

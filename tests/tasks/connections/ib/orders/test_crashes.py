@@ -13,7 +13,7 @@ import pytest
 
 from tasks.connections.ib.broker import Broker, Settings
 from tasks.connections.ib.client_ids import ClientId
-from tasks.connections.ib.orders.placing import Unknown
+from tasks.connections.ib.orders.desk import Unknown
 from tasks.connections.ib.orders.policy import OrderPolicy
 from tasks.connections.ib.orders.values import Order
 from tasks.connections.ib.simulator.gateway import SimulatedGateway

@@ -12,8 +12,7 @@ import pytest
 
 from tasks.connections.ib.broker import Broker
 from tasks.connections.ib.contracts import Contract
-from tasks.connections.ib.keeper import Patience
-from tasks.connections.ib.orders.placing import Unknown
+from tasks.connections.ib.orders.desk import Unknown
 from tasks.connections.ib.orders.values import Leg, Order, bracket
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.problems import DataProblem, DeadlinePassed
@@ -304,7 +303,7 @@ def test_what_is_followed_goes_on_after_the_connection_was_dropped_and_is_known_
     gateway: SimulatedGateway, trader: Broker, order: Make, session: date
 ) -> None:
     trader.place([order(order_type="LMT", limit_price=300.0)], session)
-    trader._borrowed()._keeper._patience = Patience(first=0.05, jitter=0.0)
+    trader._borrowed()._keeper._waits = iter([0.05] * 100)
     orders, executions = trader.watch_orders(), trader.watch_executions()
     assert [(row.reference, row.status) for _, _, row in orders.take(1)] == [("r1", "Submitted")]
     gateway.kick()

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tasks.connections.ib.contracts import Contract
-from tasks.connections.ib.orders.placing import families
 from tasks.connections.ib.orders.policy import OrderPolicy
-from tasks.connections.ib.orders.values import Leg, Order, bracket
+from tasks.connections.ib.orders.values import Leg, Order, bracket, families
 from tasks.connections.problems import DataProblem
 
 Make = Callable[..., Order]
