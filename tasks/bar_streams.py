@@ -76,7 +76,7 @@ def watch_bars(
     heard = dict.fromkeys(contracts, -math.inf)
 
     def read(arrivals: list[Arrival]) -> pd.DataFrame:
-        now = run.now()
+        now = pd.Timestamp(arrivals[-1].time, unit="ns", tz="UTC") if arrivals else run.now()
         changed = {con_id for con_id, _, _ in arrivals}
         moment = time.monotonic()
         for con_id, _, bar in arrivals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -80,6 +81,14 @@ def test_delayed_data_is_marked_where_it_is_not_simulated(opened: Opened, taking
     (row,) = batch.rows.to_dict("records")
     assert row["market_data"] == "delayed"
     assert row["price_kind"] == "mid"
+
+
+def test_by_the_clock_of_a_gateway_elsewhere_rows_are_dated_to_its_second(opened: Opened, taking: Taking) -> None:
+    market = opened(AAPL, settings={"clock": "gateway"})
+    run = replace(market.run, clock=market.broker.clock())
+    (batch,) = taking(watch_quotes(market.held, market.broker, run))
+    assert batch.time == pd.Timestamp("2022-12-28T20:45Z")
+    assert batch.rows["time"].tolist() == [batch.time]
 
 
 def test_a_quote_that_trickles_in_is_told_when_it_is_whole(opened: Opened, taking: Taking) -> None:
