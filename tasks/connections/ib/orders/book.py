@@ -54,6 +54,7 @@ class OrderBook:
         self._messages: dict[tuple[int, int], list[BrokerMessage]] = {}
         self._previews: dict[int, OpenOrder] = {}
         self._completed: list[CompletedOrder] = []
+        self._listing = threading.Lock()
         self._listed: set[str] | None = None
         self.synced: list[Callable[[], None]] = []
         """Called when all was asked for after connecting: what is known is as it is now."""
@@ -167,20 +168,25 @@ class OrderBook:
     def ask_open(self, bridge: Bridge, connection: str, timeout: float) -> None:
         """Ask for every open order of the login; those that were open and aren't listed any more are `Gone`, unless
         something else is told of them. Raises `Problem`."""
-        with self._changed:
-            before = {key for key, order in self._orders.items() if order.status and not order.is_over}
-            self._listed = set()
+        deadline = current().deadline
+        while not self._listing.acquire(timeout=_SLICE):
+            deadline.check("A list of open orders")
         try:
-            _listed(bridge, "open orders", lambda client: client.reqAllOpenOrders(), connection, timeout)
-        finally:
             with self._changed:
-                listed, self._listed = self._listed or set(), None
-        with self._changed:
-            for key in before - listed:
-                order = self._orders[key]
-                if not order.is_over:
-                    self._keep(replace(order, status=GONE))
-            self._changed.notify_all()
+                before = {key for key, order in self._orders.items() if order.status and not order.is_over}
+                listed = self._listed = set()
+            try:
+                _listed(bridge, "open orders", lambda client: client.reqAllOpenOrders(), connection, timeout)
+            finally:
+                self._listed = None
+            with self._changed:
+                for key in before - listed:
+                    order = self._orders.get(key)
+                    if order is not None and not order.is_over:
+                        self._keep(replace(order, status=GONE))
+                self._changed.notify_all()
+        finally:
+            self._listing.release()
 
     def ask_completed(self, bridge: Bridge, connection: str, timeout: float) -> list[CompletedOrder]:
         """Ask for the orders that are over. Raises `Problem`."""

@@ -320,3 +320,21 @@ def test_what_is_followed_goes_on_after_the_connection_was_dropped_and_is_known_
     assert found == {"r2": 3.0}
     orders.close()
     executions.close()
+
+
+def test_an_open_order_is_never_taken_for_gone_however_many_ask_at_once(
+    trader: Broker, order: Make, session: date
+) -> None:
+    trader.place([order(f"r{number}", order_type="LMT", limit_price=300.0) for number in range(5)], session)
+    orders = trader.watch_orders()
+    counts: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: counts.extend(len(trader.open_orders()) for _ in range(4))) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert counts == [5] * 24
+    assert {row.status for _, _, row in orders.take(0)} == {"Submitted"}
+    orders.close()
