@@ -60,6 +60,7 @@ def run_of(node: Node, context: RunContext, key: str, clock: Clock) -> Run:
         past=context.past,
         root=context.desk.root,
         schema=node.step.outputs.get(None),
+        frames={edge.parameter: edge.schema or edge.kind for edge in node.step.edges},
         profile=context.desk.profile,
         failures=context.failures,
     )

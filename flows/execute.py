@@ -309,6 +309,7 @@ class _Attempt:
             past=self.context.past,
             root=self.context.desk.root,
             schema=self.node.step.outputs.get(None),
+            frames={edge.parameter: edge.schema or edge.kind for edge in self.node.step.edges},
             profile=self.context.desk.profile,
             failures=self.context.failures,
         )

@@ -35,6 +35,8 @@ class Edge:
     required: bool
     unproven: tuple[str, ...] = ()
     """Checks of `schema` that the producer's schema doesn't imply: the frame is validated again here."""
+    kind: type[Frame] | None = None
+    """What the producer yields; None where nothing says."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ class Run:
     """The project's folder, from which relative paths go."""
     schema: type[Frame] | None = None
     """What kind of frame the step's `schema:` says it yields."""
+    frames: Mapping[str, type[Frame] | None] = field(default_factory=dict)
+    """What kind each frame is that the step takes, by parameter; None where nothing says."""
     profile: str | None = None
     """The desk's profile, where the run has one."""
     failures: Mapping[str, str] = field(default_factory=dict)

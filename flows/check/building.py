@@ -59,7 +59,14 @@ def _step(subject: Subject, piece: Piece) -> StepPlan:
         task=piece.task,
         pipeline=piece.inlined,
         edges=tuple(
-            Edge(name, port, frames[name].schema, not frames[name].optional, piece.unproven.get(name, ()))
+            Edge(
+                name,
+                port,
+                frames[name].schema,
+                not frames[name].optional,
+                piece.unproven.get(name, ()),
+                _kind(subject, port),
+            )
             for name, (port, _) in piece.inputs.items()
         ),
         arguments={name: value for name, value in keys.with_.items() if name not in connections},
@@ -72,6 +79,11 @@ def _step(subject: Subject, piece: Piece) -> StepPlan:
         retry=_retry(piece, subject.file.defaults),
         timeout=None if isinstance(keys, Source) else keys.timeout or subject.file.defaults.timeout,
     )
+
+
+def _kind(subject: Subject, port: Port) -> type[Frame] | None:
+    producer = subject.pieces.get(port.step)
+    return None if producer is None else _known((producer.outputs or {}).get(port.field))
 
 
 def _known(schema: Schema) -> type[Frame] | None:
