@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,8 @@ from tasks.connections.ib.rows.orders import Margins
 from tasks.connections.problems import ConnectionProblem, DataProblem, Refused
 from tasks.connections.scope import current
 
+LOOK = 0.25
+"""Seconds between two looks at what is still open."""
 CHANGEABLE = frozenset(
     {"quantity", "limit_price", "stop_price", "trail", "trail_percent", "limit_offset", "time_in_force", "good_till"}
 )
@@ -101,8 +104,13 @@ def cancel_all(desk: Desk, patience: float) -> int:
         desk.ledger.expire(waiting, "all orders were cancelled", always=True)
     line.book.ask_open(line.bridge, desk.name, patience)
     _act(desk, line, "The cancel of all orders", send_cancel_all, is_cancel=True)
-    line.book.wait(lambda: not _open(line), min(patience, 2.0))
-    line.book.ask_all(line.bridge, desk.name, patience)  # others' orders change without a word to us
+    until = time.monotonic() + patience
+    while True:
+        line.book.wait(lambda: not _open(line), LOOK)
+        line.book.ask_open(line.bridge, desk.name, patience)  # others' orders change without a word to us
+        if not _open(line) or time.monotonic() >= until:
+            break
+    line.book.ask_completed(line.bridge, desk.name, patience)
     return len(_open(line))
 
 
