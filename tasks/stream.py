@@ -111,6 +111,12 @@ class Stream(Generic[F]):
         """Whether part of it has had no data since the connection was dropped."""
         return any(subscription.stale for subscription in self._subscriptions.values() if not subscription.done)
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether what it told last still holds: every subscription is answered and the connection stands, so that
+        a change would have been told."""
+        return not self._is_closed and not self.stale and not any(s.problem for s in self._subscriptions.values())
+
     def close(self) -> None:
         """End it; a waiting `next` ends too. May be called from any thread, more than once."""
         self._is_closed = True

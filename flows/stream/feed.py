@@ -121,6 +121,11 @@ class Feed:
         return bool(self.problem) or bool(getattr(stream, "stale", False))
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether the source knows that what it told last still holds, though it has told nothing since."""
+        return bool(getattr(self._stream, "confirmed", False))
+
+    @property
     def dropped(self) -> int:
         """Rows lost at the source or on the way, because they came faster than they were taken."""
         return self.inbox.dropped + int(getattr(self._stream, "dropped", 0) or 0)

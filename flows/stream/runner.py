@@ -173,6 +173,8 @@ class Stream:
         if feed.is_stale:
             return f"`{name}` has had nothing since its connection was dropped"
         at = graph.held[name].at
+        if feed.is_confirmed:  # positions that don't change are no older for it
+            return ""
         if place.max_age is not None and at is not None and now - at > place.max_age:
             return f"`{name}` is older than {place.max_age.total_seconds():g} s"
         return ""

@@ -82,6 +82,7 @@ class Hand:
         self.opened: list[pd.DataFrame | None] = []
         self.stale = False
         self.dropped = 0
+        self.confirmed = False
         self._sequence = 0
 
     def put(self, rows: pd.DataFrame) -> None:
@@ -104,6 +105,7 @@ class Hand:
 
         stale = property(lambda self: self._hand.stale)
         dropped = property(lambda self: self._hand.dropped)
+        confirmed = property(lambda self: self._hand.confirmed)
 
         def __iter__(self) -> Iterator[Batch]:
             while not self._closed.is_set():

@@ -183,3 +183,17 @@ def test_what_waits_when_it_is_stopped_is_still_taken(project, world, make):
     running.until(lambda: running.stream.waiting == {"prints": 3})
     running.stop()
     assert [act[1] for act in world.acts] == [[1, 2, 3]]
+
+
+def test_what_its_source_confirms_is_no_older_for_not_changing(project, world, make):
+    running = project.start("p", ORDERS)
+    hand = world.hand("ticks")
+    hand.confirmed = True
+    hand.put(make.ticks((1, 10)))
+    running.until(lambda: len(world.acts) == 2)
+    world.clock.advance("11m")
+    hand.put(make.ticks((1, 11)))
+    running.until(lambda: len(world.acts) == 4)
+    assert [act[0] for act in world.acts] == ["trade", "tell"] * 2
+    assert not any("older" in text for _, text in running.said)
+    running.stop()
