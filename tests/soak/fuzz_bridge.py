@@ -307,8 +307,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=20221228)
+    parser.add_argument("--results", type=Path, help="Where to write what was found, as Markdown")
     asked = parser.parse_args()
     done, wrong = fuzz(asked.count, asked.seed)
+    if asked.results is not None:
+        rows = "".join(f"| {name} | {value} |\n" for name, value in done.items())
+        found = "".join(f"- {each}\n" for each in wrong) or "Nothing wrong was found.\n"
+        asked.results.write_text(
+            f"# Broken messages into the bridge, seed {asked.seed}\n\n| | |\n|---|---|\n{rows}\n{found}"
+        )
     for name, value in done.items():
         sys.stdout.write(f"{name:40}{value:>14}\n")
     for each in wrong[:20]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from array import array
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.connections.ib.rows.ticks import DELAYED, MARKET_DATA_TYPE, TYPES
 from tasks.connections.ib.subscriptions import Subscription, Taken
+from tasks.connections.problems import Problem
 
 
 class LatestQuote(NamedTuple):
@@ -137,9 +138,13 @@ class LatestTable:
 
     def wait(self, after: int, timeout: float) -> int:
         """Wait until the version is later than this one, or for `timeout` seconds; the version."""
+        self.wait_until(lambda: self.version > after, timeout)
+        return self.version
+
+    def wait_until(self, holds: Callable[[], bool], timeout: float) -> None:
+        """Wait until something holds, looking at every change, or for `timeout` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self.version > after, timeout)
-            return self.version
+            self._changed.wait_for(holds, timeout)
 
 
 class Latest(Subscription):
@@ -164,16 +169,12 @@ class Latest(Subscription):
 
     def take(self, timeout: float) -> list[Taken]:
         """See the class."""
-        until = time.monotonic() + timeout
-        seen = -1
-        while True:
-            version, received, quote = self.table.row(self.slot)
-            if version > self._taken:
-                self._taken = version
-                return [(version, received, quote)]
-            if self.done or (left := until - time.monotonic()) <= 0:
-                return []
-            seen = self.table.wait(max(seen, version), left)
+        self.table.wait_until(lambda: self.table.versions[self.slot] > self._taken or self.done, timeout)
+        version, received, quote = self.table.row(self.slot)
+        if version <= self._taken or self._is_closed:
+            return []
+        self._taken = version
+        return [(version, received, quote)]
 
     def add(self, row: Any, received: int) -> None:
         """A tick that the direct path left to the client's decoder."""
@@ -190,6 +191,11 @@ class Latest(Subscription):
             self.table.put(self.slot, IS_DELAYED, TICK_IS_DELAYED[kind], received)
         self.stale = False
         self.bell()
+
+    def complete(self, problem: Problem) -> None:
+        """It is refused: no more will come."""
+        super().complete(problem)
+        self.table.notify()
 
     def close(self) -> None:
         """Cancel it, and give its slot back."""

@@ -12,6 +12,7 @@ import pytest
 
 from tasks.connections.ib.client import wire_contract
 from tasks.connections.ib.contracts import Contract
+from tasks.connections.ib.latest import Latest, LatestTable
 from tasks.connections.ib.pool import Address, Shared
 from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
@@ -83,9 +84,12 @@ def test_taking_waits_for_the_first_row_and_no_longer() -> None:
     assert subscription.take(0.01) == []
 
 
-@pytest.mark.parametrize("end", [Subscription.close, lambda each: each.complete(DataProblem("refused"))])
-def test_who_waits_wakes_up_when_no_more_will_come(end: Callable[[Subscription], None]) -> None:
+@pytest.mark.parametrize("end", [lambda each: each.close(), lambda each: each.complete(DataProblem("refused"))])
+@pytest.mark.parametrize("is_latest", [False, True])
+def test_who_waits_wakes_up_when_no_more_will_come(end: Callable[[Subscription], None], is_latest: bool) -> None:
     subscription = alone()
+    if is_latest:
+        subscription = Latest(LatestTable(), "quotes", "Quotes", None, None, connection="gateway", con_id=756733)
     threading.Timer(0.1, end, (subscription,)).start()
     started = time.monotonic()
     assert subscription.take(30) == []
