@@ -22,6 +22,31 @@ class FrameWrites(Frame):
     rows: np.int64 = pa.Field(ge=0)
 
 
+class FrameSnapshots(Frame):
+    """What a snapshot of a library of frames holds."""
+
+    __key__: ClassVar[tuple[str, ...]] = ("store", "library", "snapshot", "symbol")
+
+    store: object = pa.Field(description="The connection's name in the desk file")
+    library: object
+    snapshot: object
+    symbol: object
+    version: np.int64 = pa.Field(ge=0)
+
+
+class FrameCompactions(Frame):
+    """Symbols whose rows were put together into fewer pieces."""
+
+    __key__: ClassVar[tuple[str, ...]] = ("store", "library", "symbol")
+
+    store: object = pa.Field(description="The connection's name in the desk file")
+    library: object
+    symbol: object
+    version: np.int64 = pa.Field(ge=0, description="The version with the fewer pieces")
+    pieces_before: np.int64 = pa.Field(ge=0)
+    pieces: np.int64 = pa.Field(ge=0)
+
+
 class RowWrites(Frame):
     """Rows written to a table."""
 
@@ -65,3 +90,12 @@ class Alerts(Frame):
     time: Instant
     status: Category = pa.Field(isin=ALERT_STATUSES)
     reason: object = pa.Field(description="Why it failed or is held; or what is to be said though it arrived")
+
+
+class Halts(Frame):
+    """Times at which the desk's orders were stopped."""
+
+    __key__: ClassVar[tuple[str, ...]] = ("time",)
+
+    reason: object
+    time: Instant

@@ -36,14 +36,15 @@ def hold_limits(
     hysteresis: Annotated[float, Field(ge=0, lt=1)] = 0.1,
     remind: Duration = timedelta(minutes=30),
     escalate: Duration = timedelta(hours=1),
+    settle: Duration = timedelta(minutes=1),
     both_ways: list[str] | None = None,
 ) -> Watch:
     """Hold figures against their limits.
 
     A value beyond its limit is a breach. It is over once the value is back at limit · (1 − hysteresis), so that one
     that swings about its limit is told once. While it lasts somebody is reminded every `remind`, and once it has
-    lasted for `escalate` the reminders are escalations. A figure that can't be told, which isn't the same as a
-    harmless one, is an event of its own.
+    lasted for `escalate` the reminders are escalations. A figure that can't be told for as long as `settle`, which
+    isn't the same as a harmless one, is an event of its own.
 
     Parameters
     ----------
@@ -59,6 +60,8 @@ def hold_limits(
         How far back inside, as a fraction of the limit, a breach is over.
     remind, escalate
         How often somebody is told again, and after how long somebody else should be.
+    settle
+        How long a figure may be null before that is told: not every gap of a moment.
     both_ways
         Figures that are held by their absolute value, such as `net` and `beta_weighted`.
 
@@ -85,7 +88,7 @@ def hold_limits(
         row = measured[name]
         value = abs(row["value"]) if name in (both_ways or []) else row["value"]
         state = _state(name, float(value), float(limit), row, before.get(name), now, hysteresis)
-        event = _event(state, before.get(name), now, remind, escalate)
+        event = _event(state, before.get(name), now, remind, escalate, settle)
         if event is not None:
             state["told"] = now
             state["tellings"] = 0 if event == "recovery" else state["tellings"] + 1
@@ -119,14 +122,20 @@ def _state(
     }
 
 
-def _event(state: dict[str, Any], before: Any, now: pd.Timestamp, remind: timedelta, escalate: timedelta) -> str | None:
-    was = "inside" if before is None else before["status"]
-    if state["status"] != was:
-        # What can't be told any more doesn't end a breach: only an inside does.
-        return {"breached": "breach", "unknown": "unknown", "inside": "recovery"}[state["status"]]
-    if state["status"] == "inside" or now - state["told"] < remind:
-        return None
-    return "escalation" if now - state["since"] >= escalate else "reminder"
+def _event(
+    state: dict[str, Any], before: Any, now: pd.Timestamp, remind: timedelta, escalate: timedelta, settle: timedelta
+) -> str | None:
+    status, told = state["status"], state["told"]
+    is_told = not pd.isna(told) and told >= state["since"]
+    if status == "breached":
+        if not is_told:
+            return "breach"
+        if now - told < remind:
+            return None
+        return "escalation" if now - state["since"] >= escalate else "reminder"
+    if status == "unknown":
+        return "unknown" if not is_told and now - state["since"] >= settle else None
+    return "recovery" if before is not None and before["status"] != "inside" and state["tellings"] else None
 
 
 def _states(rows: list[dict[str, Any]]) -> DataFrame[LimitStates]:

@@ -22,11 +22,15 @@ from tasks.tail_risk import drawdown, historical, parametric
 from tasks.wording import counted, listed
 
 Level = Annotated[float, Field(gt=0.5, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @task
 def measure_exposure(
-    exposure: DataFrame[Exposures], run: Run, summary: DataFrame[AccountSummaries] | None = None
+    exposure: DataFrame[Exposures],
+    run: Run,
+    summary: DataFrame[AccountSummaries] | None = None,
+    unpriced: Share = 0.1,
 ) -> DataFrame[RiskFigures]:
     """Gross, net and beta-weighted exposure, and how much of it is in one place.
 
@@ -45,6 +49,9 @@ def measure_exposure(
         Its clock says when.
     summary
         The accounts; without them there is no leverage.
+    unpriced
+        The most of the positions, by count, that may be without a price: of more the figures are null, since
+        what is known would pass for the book. So it is in a stream's first moments.
 
     Returns
     -------
@@ -57,6 +64,7 @@ def measure_exposure(
     DataProblem
         An account is in another currency than the book.
     """
+    missing = int(exposure["value"].isna().sum())
     value = np.nan_to_num(exposure["value"].to_numpy())
     covered = exposure["covered"].to_numpy()
     gross, net = math.fsum(np.abs(value).tolist()), math.fsum(value.tolist())
@@ -68,9 +76,8 @@ def measure_exposure(
         first = exposure[exposure["con_id"] == by_contract.idxmax()].iloc[0]
         where = f"{first['symbol']} {first['security_type']}"
     weighted = math.fsum(exposure["beta_exposure"].to_numpy()[covered].tolist())
-    unpriced = int(exposure["value"].isna().sum())
-    if unpriced:
-        note(f"{counted(unpriced, 'position')} without a price count nowhere.")
+    if missing:
+        note(f"{counted(missing, 'position')} without a price count nowhere.")
     figures: list[tuple[str, float, str, str]] = [
         ("gross", gross, "money", counted(len(exposure), "position")),
         ("net", net, "money", counted(len(exposure), "position")),
@@ -84,6 +91,9 @@ def measure_exposure(
             ("gross_leverage", gross / worth, "times", f"net liquidation {worth:,.0f}"),
             ("net_leverage", abs(net) / worth, "times", f"net liquidation {worth:,.0f}"),
         ]
+    if missing > unpriced * len(exposure):
+        told = f"{missing} of {counted(len(exposure), 'position')} without a price"
+        figures = [(name, math.nan, unit, told) for name, _, unit, _ in figures]
     return _figures(figures, currency, run)
 
 
@@ -94,6 +104,7 @@ def measure_tail(
     run: Run,
     level: Level = 0.95,
     summary: DataFrame[AccountSummaries] | None = None,
+    unpriced: Share = 0.1,
 ) -> DataFrame[RiskFigures]:
     """Value at risk and expected shortfall of today's book over one session, from the contracts' own past.
 
@@ -117,6 +128,8 @@ def measure_tail(
         α: 0.95 names the figures var_95, cvar_95 ….
     summary
         The accounts: with them the figures also come as fractions of net liquidation.
+    unpriced
+        The most of the positions, by count, that may be without a price: of more the figures are null.
 
     Returns
     -------
@@ -145,6 +158,10 @@ def measure_tail(
             (f"var_{name}{suffix}", tail.var, "money", detail),
             (f"cvar_{name}{suffix}", tail.cvar, "money", detail),
         ]
+    missing = int(exposure["value"].isna().sum())
+    if missing > unpriced * len(exposure):
+        told = f"{missing} of {counted(len(exposure), 'position')} without a price"
+        figures = [(figure, math.nan, unit, told) for figure, _, unit, _ in figures]
     if summary is not None:
         worth = _worth(summary, currency)
         figures += [(f"{figure}_of_worth", value / worth, "fraction", text) for figure, value, _, text in figures]

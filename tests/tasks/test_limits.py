@@ -71,12 +71,21 @@ def test_while_it_lasts_somebody_is_reminded_and_then_somebody_else():
     assert day.states["tellings"].tolist() == [0]
 
 
-def test_a_figure_that_cant_be_told_is_an_event_of_its_own_and_no_recovery():
-    day = Day()
-    assert day.at(1, cvar_95=np.nan) == ["unknown"]
+def test_a_figure_that_cant_be_told_for_long_is_an_event_of_its_own_and_no_recovery():
+    day = Day(settle=timedelta(minutes=1))
+    assert day.at(1, cvar_95=np.nan) == []
+    assert day.at(0.5, cvar_95=np.nan) == []
+    assert day.at(0.5, cvar_95=np.nan) == ["unknown"]
+    assert day.at(5, cvar_95=np.nan) == []
     assert day.at(1, cvar_95=150) == ["breach"]
+    assert day.at(1, cvar_95=np.nan) == []
     assert day.at(1, cvar_95=np.nan) == ["unknown"]
-    assert day.at(1, cvar_95=95) == ["recovery"]
+    assert day.at(1, cvar_95=50) == ["recovery"]
+
+
+def test_a_gap_of_a_moment_is_told_to_nobody():
+    day = Day()
+    assert [day.at(0.1, cvar_95=value) for value in (np.nan, 50, np.nan, 50)] == [[], [], [], []]
 
 
 def test_long_and_short_are_held_by_their_size_where_it_is_asked():

@@ -83,7 +83,7 @@ def told(frame: pd.DataFrame) -> dict[str, float]:
 
 def test_exposure_by_hand():
     book = exposure(("X", 1, 600.0, 1.5), ("Y", 2, -300.0, 0.5), ("X", 1, 100.0, 1.5), ("Z", 3, np.nan, 1.0))
-    figures = told(measure_exposure.function(book, RUN, summary(400.0, 100.0)))
+    figures = told(measure_exposure.function(book, RUN, summary(400.0, 100.0), unpriced=0.5))
     assert figures == pytest.approx(
         {
             "gross": 1000.0,
@@ -168,3 +168,12 @@ def test_figures_of_several_tasks_are_gathered_and_none_is_there_twice():
 def test_a_book_in_another_currency_than_its_accounts_is_refused():
     with pytest.raises(DataProblem, match="The book is in USD, and accounts are in EUR"):
         measure_exposure.function(exposure(("X", 1, 1.0, 1.0)), RUN, summary(1.0, currency="EUR"))
+
+
+def test_of_a_book_that_is_mostly_without_prices_nothing_is_told():
+    book = exposure(("X", 1, 600.0, 1.5), ("Y", 2, np.nan, 0.5))
+    figures = measure_exposure.function(book, RUN)
+    assert figures["value"].isna().all()
+    assert set(figures["detail"]) == {"1 of 2 positions without a price"}
+    tail = measure_tail.function(book, returns(1, np.zeros(100)), RUN)
+    assert tail["value"].isna().all()
