@@ -106,6 +106,8 @@ class Hearing(Line):
         message = BrokerMessage(self.received_ns, request, code, text, sense, what)
         if found is not None and sense in (Meaning.FAILED, Meaning.CONNECTION):
             self._recipients.leave(request)
+            if isinstance(found, Subscription):
+                found.number = None  # there is nothing to cancel
             found.complete(problem)
         elif sense is Meaning.DEACTIVATED and found is not None:
             self._deactivate(request, found, problem)
