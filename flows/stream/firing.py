@@ -184,6 +184,11 @@ class Graph:
         return max(0.0, min(dues)) if dues else None
 
     @property
+    def context(self) -> RunContext:
+        """The run that it is of."""
+        return self._context
+
+    @property
     def owes(self) -> bool:
         """Whether a step that failed has still to take rows, and may yet succeed."""
         return any(held.owed and 0 < held.failures < ATTEMPTS for held in self.held.values())
