@@ -28,7 +28,7 @@ def flatten(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     columns: list[dict[str, Any]] = []
     rows = pd.RangeIndex(len(frame))
     for name, column in frame.items():
-        kept, how = _flatten_column(column)
+        kept, how = flatten_column(column)
         columns.append({"name": str(name), **how})
         if len(frame):
             flat[str(name)] = kept if kept.index is frame.index and frame.index.equals(rows) else kept.set_axis(rows)
@@ -40,20 +40,17 @@ def restore(flat: pd.DataFrame | None, layout: Mapping[str, Any]) -> pd.DataFram
     """The frame that `flatten` was given. `flat` is None where it had no rows or no columns."""
     columns: dict[str, pd.Series[Any]] = {}
     for how in layout["columns"]:
-        columns[how["name"]] = _restore_column(None if flat is None else flat[how["name"]], how)
+        columns[how["name"]] = restore_column(None if flat is None else flat[how["name"]], how)
     return pd.DataFrame(columns, index=pd.RangeIndex(layout["rows"]), copy=False)
 
 
-def unnatural_columns(frame: pd.DataFrame) -> dict[str, str]:
+def unnatural_columns(frame: pd.DataFrame, layout: Mapping[str, Any]) -> dict[str, str]:
     """The columns that ArcticDB has no type for, so that other programs couldn't read them: what each one is."""
-    refused: dict[str, str] = {}
-    for name, column in frame.items():
-        if "as" in _flatten_column(column)[1]:
-            refused[str(name)] = _kind(column)
-    return refused
+    return {how["name"]: unnatural(frame[how["name"]]) for how in layout["columns"] if "as" in how}
 
 
-def _kind(column: pd.Series[Any]) -> str:
+def unnatural(column: pd.Series[Any]) -> str:
+    """What a column is, in words for a person, where ArcticDB has no type for it."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return f"categories of {column.cat.categories.dtype}"
     if column.dtype == np.dtype(object):
@@ -61,7 +58,8 @@ def _kind(column: pd.Series[Any]) -> str:
     return str(column.dtype)
 
 
-def _flatten_column(column: pd.Series[Any]) -> tuple[pd.Series[Any], dict[str, Any]]:
+def flatten_column(column: pd.Series[Any]) -> tuple[pd.Series[Any], dict[str, Any]]:
+    """(a column as ArcticDB keeps it, how to restore it); `as` in the latter where it has no type for it."""
     dtype = column.dtype
     how: dict[str, Any] = {"type": str(dtype)}
     if isinstance(dtype, pd.CategoricalDtype):
@@ -105,7 +103,8 @@ def _is_text(column: pd.Series[Any]) -> bool:
     return not any(value is pd.NA or value is pd.NaT for value in column)
 
 
-def _restore_column(kept: pd.Series[Any] | None, how: Mapping[str, Any]) -> pd.Series[Any]:
+def restore_column(kept: pd.Series[Any] | None, how: Mapping[str, Any]) -> pd.Series[Any]:
+    """A column as it was before `flatten_column`; None for one with no rows."""
     type_ = how["type"]
     if type_ == "category":
         return _restore_categories(kept, how)

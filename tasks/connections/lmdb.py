@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from tasks.connections.problems import ConnectionProblem, Problem
 
 _instances: dict[str, tuple[Any, int]] = {}
 _instances_lock = threading.Lock()
+_KEYS = re.compile(r"((?:access|secret)=)[^&\s]+")
 _writers: dict[Path, threading.Lock] = {}
 
 
@@ -52,7 +54,7 @@ def _opened(uri: str) -> Any:
     try:
         return arcticdb.Arctic(uri)
     except Exception as error:
-        raise Problem(f"The store of frames at {_without_secrets(uri)} can't be opened: {error}.") from error
+        raise _explained(error, _without_secrets(uri)) from error
 
 
 def make_folder(path: Path, what: str) -> None:
@@ -120,6 +122,13 @@ def _explained(error: Exception, where: str) -> Problem:
         )
     if "No space left" in text or "ENOSPC" in text:
         return Problem(f"There is no space left on the disk of {where}.", "Make room and run again.")
+    text = _KEYS.sub(r"\1…", text)
+    if "E_S3_RETRYABLE" in text or "Network error" in text:
+        return ConnectionProblem(f"The store of frames at {where} is away: {text}.", "See that its address is right.")
+    if "E_PERMISSION" in text or "HttpResponseCode:403" in text or "Permission error" in text:
+        return Problem(
+            f"The store of frames at {where} refuses the desk: {text}.", "See that its `access` and `secret` are right."
+        )
     return Problem(f"The store of frames at {where} failed: {text}.")
 
 

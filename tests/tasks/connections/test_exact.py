@@ -148,7 +148,7 @@ def test_any_frame_of_every_schema_comes_back(round_trip: RoundTrip, name: str, 
 
 def test_columns_for_which_arcticdb_has_no_type_are_told() -> None:
     frame = pd.DataFrame({name: COLUMNS[name] for name in COLUMNS})
-    assert unnatural_columns(frame) == {
+    assert unnatural_columns(frame, flatten(frame)[1]) == {
         "categories of floats": "categories of float64",
         "categories of days": "categories of datetime64[ns]",
         "decimals": "objects (decimal)",
