@@ -152,9 +152,10 @@ def test_the_hedges_report_says_the_trade_the_risk_and_what_is_not_covered(shown
     assert "15 of 16 positions covered: 93.8% by count and 99.7% of the gross value" in report
     assert "| SELL | 4,193 | SPY | DU1234567 | MKT |  | planned |" in report
     assert "| AAPL | DU1234567 | 2,400 | 126.28 | 303,072 | 1.303 | 0.78 | 395,043 |" in report
-    assert "| AAPL | 1.303 | 0.043 | 0.78 | 1.04% | 252 |" in report
+    assert "| AAPL | 1.303 | 1.218 to 1.389 | 0.043 | 0.78 | 1.04% | 252 |" in report  # ± 1.9695 standard errors
     assert "| AAPL | OPT | 900000101 | DU7654321 | 10 | 6,580 | no beta: no history |" in report
-    assert report.count("](data:image/svg+xml;base64,") == 2
+    assert report.count("](data:image/svg+xml;base64,") == 3
+    assert "![Betas with their 95% intervals]" in report
     assert "![AAPL on SPY: beta 1.303 ± 0.043, R² 0.78, 252 sessions]" in report
     assert "- hedge: SPY's price is simulated, not live." in report
     assert f"`hedgerow explain {finished.id}`" in report

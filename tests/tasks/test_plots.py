@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flows.plots import bars, data_uri, scatter
+from tasks.drawing import data_uri
+from tasks.plots import bars, scatter
 
 SVG = "{http://www.w3.org/2000/svg}"
 
