@@ -183,6 +183,24 @@ def status(patience: float, as_json: bool, desk: str | None) -> None:
     sys.exit(show_status(desk, patience, as_json=as_json))
 
 
+@main.command(name="desk")
+@click.option(
+    "--timeout",
+    "patience",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Seconds that a connection has to answer.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_desk
+def desk_(patience: float, as_json: bool, desk: str | None) -> None:
+    """Show the desk: what may be traded, each connection tried, where each secret is; exit 1 where one is unwell."""
+    from flows.commands.desk import show_desk
+
+    sys.exit(show_desk(desk, patience, as_json=as_json))
+
+
 @main.command()
 @_desk
 def prune(desk: str | None) -> None:

@@ -179,12 +179,49 @@ class JournalKeys(Model):
     budget: ByteSize = Field(default=ByteSize(20 * 10**9), gt=0, description="Their bytes, such as 20GB; newest first")
 
 
+class SecretKeys(Model):
+    """Where the desk's secrets are: `$secret.name` is looked for in these, in order."""
+
+    from_: list[Literal["environment", "file", "keyring", "prefect"]] | None = Field(
+        default=None,
+        alias="from",
+        min_length=1,
+        description="In which order; by default the environment, then the file",
+    )
+    file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A YAML file of names and texts, in no repository, of mode 0600",
+    )
+    service: str = Field(default="hedgerow", min_length=1, description="Of the system's keyring")
+
+    @property
+    def sources(self) -> list[str]:
+        """In which order they are asked."""
+        if self.from_ is not None:
+            return list(self.from_)
+        return ["environment"] if self.file is None else ["environment", "file"]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> SecretKeys:
+        if "file" in self.sources and self.file is None:
+            raise PydanticCustomError(
+                "shape", "`from` names a file: say which (`file: ~/.config/hedgerow/secrets.yaml`)"
+            )
+        if self.file is not None and "file" not in self.sources:
+            raise PydanticCustomError("shape", "`file` is given, and `from` doesn't name it: add `file` to it")
+        if len(set(self.sources)) < len(self.sources):
+            raise PydanticCustomError("shape", "`from` names a place twice")
+        return self
+
+
 class DeskKeys(Model):
     """What a desk file may say, and each of its profiles again."""
 
     name: str = Field(default="desk", min_length=1)
     data: str = Field(default=".hedgerow", min_length=1, description="The folder of data, from the project's root")
     connections: dict[Name, dict[str, Any]] = {}
+    secrets: SecretKeys = SecretKeys()
     orders: OrderPolicy = OrderPolicy()
     journal: JournalKeys = JournalKeys()
 

@@ -6,9 +6,17 @@ import threading
 import time
 from dataclasses import dataclass
 
+import pandas as pd
+
 from flows.context import OpenConnections
 from flows.desk import Desk
 from flows.execute import describe
+from tasks.connections.clock import WallClock
+from tasks.connections.ib.orders.halt import Halt
+from tasks.connections.ib.orders.ledger import Ledger
+
+IN_FLIGHT = pd.Timedelta(minutes=1)
+"""How long an order may be on its way; after that nobody knows what became of it."""
 
 
 @dataclass(frozen=True)
@@ -48,3 +56,24 @@ def check_connections(desk: Desk, patience: float) -> list[Health]:
         connections.close()
     silent = f"It has not answered within {patience:g} s."
     return [ended.get(name) or Health(name, kind, False, silent, patience) for name, kind in kinds.items()]
+
+
+def check_orders(desk: Desk) -> Health:
+    """Whether orders may go out."""
+    halted = Halt(desk.data).reason
+    if halted is not None:
+        return Health("orders", "orders", False, f"trading is HALTED: {halted}; `hedgerow resume` ends it", 0.0)
+    told = f"mode {desk.orders.mode}"
+    if desk.orders.mode != "plan":
+        ledger = Ledger(desk.data)
+        try:
+            waiting = len(ledger.intents(state="waiting"))
+            since = (WallClock().now() - IN_FLIGHT).value
+            unsure = sum((intent.sent or 0) <= since for intent in ledger.intents(state="sending"))
+        finally:
+            ledger.close()
+        told += f", {waiting} waiting for approval" if waiting else ""
+        if unsure:
+            told += f", {unsure} of unknown fate: their runs, run again, find out"
+            return Health("orders", "orders", False, told, 0.0)
+    return Health("orders", "orders", True, told, 0.0)

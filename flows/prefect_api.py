@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import tomllib
 import urllib.request
@@ -23,6 +24,15 @@ def configured() -> str | None:
     active = os.environ.get("PREFECT_PROFILE", settings.get("active"))
     url = settings.get("profiles", {}).get(active, {}).get("PREFECT_API_URL")
     return str(url) if url else None
+
+
+def authorization() -> dict[str, str]:
+    """The header by which this user is let in, where the environment says so."""
+    if key := os.environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
+    if words := os.environ.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {base64.b64encode(words.encode()).decode()}"}
+    return {}
 
 
 def require_reachable(url: str, seconds: float = 5.0) -> None:

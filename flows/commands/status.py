@@ -18,7 +18,7 @@ from flows.check import check_file
 from flows.commands.catalog import schedule_text
 from flows.context import OpenConnections
 from flows.desk import Desk, load_desk
-from flows.health import Health, check_connections
+from flows.health import Health, check_connections, check_orders
 from flows.journal import Journal, RunRecord
 from flows.plan import Plan
 from flows.project import FOLDER, find_root, pipeline_paths
@@ -29,16 +29,12 @@ from flows.serve.instants import AHEAD
 from flows.serve.upcoming import Served, served
 from flows.terminal import cell
 from tasks.connections.clock import WallClock
-from tasks.connections.ib.orders.halt import Halt
-from tasks.connections.ib.orders.ledger import Ledger
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
 
 RECENT = pd.Timedelta(minutes=1)
 """How long ago somebody who is up has said so at most."""
 WIDTH = 160
-IN_FLIGHT = pd.Timedelta(minutes=1)
-"""How long an order may be on its way; after that nobody knows what became of it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def show_status(profile: str | None, patience: float, *, as_json: bool) -> int:
     now = WallClock().now()
     health = check_connections(desk, patience)
     prefect, deployments = _prefect(desk, now, patience)
-    health += [prefect, _orders(desk)]
+    health += [prefect, check_orders(desk)]
     pipelines = _pipelines(root, desk, now, deployments)
     is_well = all(each.is_well for each in health) and all(each.is_right for each in pipelines)
     if as_json:
@@ -87,27 +83,6 @@ def _prefect(desk: Desk, now: pd.Timestamp, patience: float) -> tuple[Health, di
     else:
         told = f"`hedgerow up` served this desk until {cell(last.floor('s'))}"
     return Health("prefect", "api", True, f"no API is configured here; {told}", 0.0), None
-
-
-def _orders(desk: Desk) -> Health:
-    """Whether orders may go out."""
-    halted = Halt(desk.data).reason
-    if halted is not None:
-        return Health("orders", "orders", False, f"trading is HALTED: {halted}; `hedgerow resume` ends it", 0.0)
-    told = f"mode {desk.orders.mode}"
-    if desk.orders.mode != "plan":
-        ledger = Ledger(desk.data)
-        try:
-            waiting = len(ledger.intents(state="waiting"))
-            since = (WallClock().now() - IN_FLIGHT).value
-            unsure = sum((intent.sent or 0) <= since for intent in ledger.intents(state="sending"))
-        finally:
-            ledger.close()
-        told += f", {waiting} waiting for approval" if waiting else ""
-        if unsure:
-            told += f", {unsure} of unknown fate: their runs, run again, find out"
-            return Health("orders", "orders", False, told, 0.0)
-    return Health("orders", "orders", True, told, 0.0)
 
 
 def _pipelines(root: Path, desk: Desk, now: pd.Timestamp, deployments: dict[str, Served] | None) -> list[_Pipeline]:

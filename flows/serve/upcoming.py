@@ -5,9 +5,7 @@ Asked over its REST API: importing Prefect takes longer than all that is asked.
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows import prefect_api
 from flows.desk import Desk
 from flows.serve.followers import PROJECT, tags
 from flows.serve.identity import project_of
@@ -98,7 +97,7 @@ def _next(api: str, deployment: str, seconds: float) -> pd.Timestamp | None:
 
 
 def _ask(api: str, path: str, body: Mapping[str, Any], seconds: float) -> list[Any]:
-    headers = {"Content-Type": "application/json", **_authorization()}
+    headers = {"Content-Type": "application/json", **prefect_api.authorization()}
     request = urllib.request.Request(f"{api.rstrip('/')}/{path}", json.dumps(body).encode(), headers)  # noqa: S310 - the user's own URL
     try:
         with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310 - the user's own URL
@@ -114,11 +113,3 @@ def _ask(api: str, path: str, body: Mapping[str, Any], seconds: float) -> list[A
             f"The Prefect API at {api} is configured but doesn't answer ({error}).",
             "Start it with `hedgerow up` or `prefect server start`.",
         ) from error
-
-
-def _authorization() -> dict[str, str]:
-    if key := os.environ.get("PREFECT_API_KEY"):
-        return {"Authorization": f"Bearer {key}"}
-    if words := os.environ.get("PREFECT_API_AUTH_STRING"):
-        return {"Authorization": f"Basic {base64.b64encode(words.encode()).decode()}"}
-    return {}

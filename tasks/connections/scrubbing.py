@@ -20,13 +20,24 @@ _FILES = ("sqlite", "lmdb", "file")
 _TELLING = re.compile(r"pass|pwd|secret|token|key|access|sig|auth|cred", re.IGNORECASE)
 
 
+_kept_out: set[tuple[str, str]] = set()
+
+
+def keep_out(name: str, secret: str) -> None:
+    """From now on this process says `$secret.name` where this secret would stand: it comes from elsewhere."""
+    _kept_out.add((PREFIX + name.upper(), secret))
+
+
 def scrubbed(text: str) -> str:
-    """The text with `$secret.name` in place of every secret that the environment holds, and of its telling parts.
+    """The text with `$secret.name` in place of every secret that this process knows, and of its telling parts.
+
+    Known are those that the environment holds, and those that were looked up elsewhere.
 
     Parts are an address's password, user's name and password together, keys in its query and path; each
     also as it looks quoted for an address, or within a string as Python prints it.
     """
     held = tuple((name, value) for name, value in os.environ.items() if name.startswith(PREFIX))
+    held += tuple(item for item in sorted(_kept_out) if item not in held)
     if not held:
         return text
     for piece, name in _pieces(held):
