@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ MOST_BYTES = 1_000_000
 Location = tuple[Hashable, ...]
 """Keys and list positions from the top of the file down to a value."""
 
+_UNSAVED: ContextVar[Mapping[Path, str]] = ContextVar("unsaved")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
@@ -94,7 +97,7 @@ def read(path: Path | str, shown: str | None = None) -> Document:
     path = Path(path)
     name = shown or shown_path(path)
     try:
-        content = path.read_bytes()
+        content = _content(path)
     except OSError as error:
         return _unreadable(name, f"can't be read: {(error.strerror or str(error)).lower()}")
     if path.suffix == ".yml":
@@ -113,6 +116,22 @@ def read(path: Path | str, shown: str | None = None) -> Document:
         byte = f"0x{content[error.start]:02x}"
         return _unreadable(name, f"is not UTF-8: byte {byte} can't be read", "save it as UTF-8", span)
     return parse(text, name)
+
+
+@contextmanager
+def unsaved(texts: Mapping[Path, str]) -> Iterator[None]:
+    """Within this, files at these resolved paths hold these texts: what an editor has open, and may not have saved."""
+    token = _UNSAVED.set(texts)
+    try:
+        yield
+    finally:
+        _UNSAVED.reset(token)
+
+
+def _content(path: Path) -> bytes:
+    texts = _UNSAVED.get({})
+    text = texts.get(path.resolve()) if texts else None
+    return path.read_bytes() if text is None else text.encode(errors="surrogatepass")
 
 
 def shown_path(path: Path) -> str:

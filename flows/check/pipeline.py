@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.check import (
@@ -38,6 +38,8 @@ class Checked:
     document: Document
     diagnostics: tuple[Diagnostic, ...]
     plan: Plan | None
+    subject: Subject | None = field(default=None, repr=False, compare=False)
+    """What its names turned out to mean, also where something is wrong; None where it has no shape at all."""
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -126,4 +128,4 @@ def _check(
     schedule.check(subject, path.stem, beside)
     found = ordered([*diagnostics, *subject.diagnostics])
     whole = not any(diagnostic.severity == "error" for diagnostic in found)
-    return Checked(path, document, found, build(subject, path) if whole else None)
+    return Checked(path, document, found, build(subject, path) if whole else None, subject)
