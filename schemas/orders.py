@@ -74,6 +74,7 @@ class Orders(Frame):
     order_id: np.int64 = pa.Field(ge=0, description="0 where nothing was sent")
     client_id: np.int64 = pa.Field(ge=0, description="Whose order id it is")
     perm_id: np.int64 = pa.Field(ge=0, description="The broker's own number; 0 until it tells one")
+    time: Instant = pa.Field(description="When this was told, by the run's clock")
 
 
 class OrderStatuses(Frame):

@@ -137,7 +137,7 @@ def executions_frame(fills: Sequence[Fill], zone: str) -> pd.DataFrame:
     )
 
 
-def orders_frame(placed: Sequence[tuple[Order, str, Placed]]) -> pd.DataFrame:
+def orders_frame(placed: Sequence[tuple[Order, str, Placed]], now: pd.Timestamp) -> pd.DataFrame:
     """`Orders`: what was asked for, in which role, and what became of it."""
     return frame_of(
         Orders,
@@ -159,6 +159,7 @@ def orders_frame(placed: Sequence[tuple[Order, str, Placed]]) -> pd.DataFrame:
             "order_id": [result.order_id for _, _, result in placed],
             "client_id": [result.client_id for _, _, result in placed],
             "perm_id": [result.perm_id for _, _, result in placed],
+            "time": [now] * len(placed),
         },
     )
 

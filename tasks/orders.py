@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal, cast
 
+import pandas as pd
 from pandera.typing import DataFrame
 
 from schemas.orders import Intents, OpenOrders, Orders
@@ -25,6 +26,7 @@ from tasks.order_frames import orders_frame
 from tasks.run import OrderPolicy, Run
 from tasks.wording import amount, counted, listed
 
+NEVER_SENT = ("planned", "refused", "rejected", "expired", "waiting")
 EXITS: dict[str, Action] = {"BUY": "SELL", "SELL": "BUY"}
 
 
@@ -32,7 +34,10 @@ EXITS: dict[str, Action] = {"BUY": "SELL", "SELL": "BUY"}
 def plan_orders(
     hedge: DataFrame[Hedges],
     policy: OrderPolicy,
+    run: Run,
     working: DataFrame[OpenOrders] | None = None,
+    placed: DataFrame[Orders] | None = None,
+    cooldown: Duration = timedelta(0),
     account: str | None = None,
     order_type: Literal["MKT", "LMT", "MOC", "LOC"] = "MKT",
     time_in_force: Literal["DAY", "GTC", "IOC", "FOK", "OPG"] = "DAY",
@@ -53,6 +58,14 @@ def plan_orders(
         Orders that are at the broker already: what they will still trade of a contract, in the same account,
         is not asked for again. Nothing is planned against an order that works the other way beyond what undoes
         it, and nothing where more is working than is wanted.
+    run
+        Its clock says when a cooldown is over.
+    placed
+        What was placed last: `last: {placed: orders}`.
+    cooldown
+        So long after an order was sent in a contract and account no other one is planned there. Between an order's
+        fill and the position that it makes there is a moment in which the book still looks as it did: without a
+        cooldown a stream would trade twice.
     account
         Who trades; the first of the policy's accounts where it isn't given.
     order_type
@@ -96,7 +109,7 @@ def plan_orders(
     for trade in hedge.to_dict("records"):
         symbol, price = str(trade["symbol"]), float(trade["price"])
         wanted = _still_wanted(float(trade["quantity"]), trader, int(trade["con_id"]), symbol, working)
-        if wanted == 0:
+        if wanted == 0 or _is_cooling(trader, int(trade["con_id"]), placed, run.now() - cooldown):
             continue
         quantity = abs(wanted)
         money = quantity * price * float(trade["multiplier"])
@@ -153,6 +166,14 @@ def _still_wanted(
         f"{amount(under_way)} {symbol} in {account} are working already: {amount(left)} of {amount(quantity)} is left."
     )
     return left
+
+
+def _is_cooling(account: str, con_id: int, placed: DataFrame[Orders] | None, since: pd.Timestamp) -> bool:
+    """Whether an order of this contract and account was sent after that."""
+    if placed is None or placed.empty:
+        return False
+    mine = placed[(placed["con_id"] == con_id) & (placed["account"] == account) & (placed["time"] > since)]
+    return bool((~mine["status"].isin(NEVER_SENT)).any())
 
 
 def _exits(entry: Mapping[str, Any], take_profit: float | None, stop_loss: float | None) -> list[dict[str, Any]]:
@@ -238,7 +259,7 @@ def place_orders(
         for result in [placed.get(order.reference) or Placed(order.reference, "refused", str(reason))]
     ]
     _tell([result for _, _, result in results], most)
-    return cast("DataFrame[Orders]", orders_frame(results))
+    return cast("DataFrame[Orders]", orders_frame(results, run.now()))
 
 
 def _ask(broker: Broker, orders: list[Order], run: Run, approval: timedelta) -> dict[str, Placed]:

@@ -161,7 +161,7 @@ def test_a_preview_tells_margins_and_cost_and_places_nothing(
     broker: Broker, gateway: SimulatedGateway, run: Run, hedges: Any
 ) -> None:
     hedge = hedges({"con_id": 756733, "symbol": "SPY", "price": 378.0, "quantity": 100.0})
-    intents = plan_orders(hedge, OrderPolicy(accounts=[ACCOUNT]))
+    intents = plan_orders(hedge, OrderPolicy(accounts=[ACCOUNT]), run)
     row = valid(preview_orders(intents, run, broker), Previews).iloc[0]
     # Half of about 37,800 is borrowed at most: the initial margin goes up by the other half.
     assert row["initial_after"] - row["initial_before"] == pytest.approx(18_900, rel=0.01)

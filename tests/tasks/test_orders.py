@@ -8,10 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from schemas.frame import schema_of
 from schemas.orders import Intents, OpenOrders, Orders
+from tasks.columns import frame_of
+from tasks.connections.clock import ManualClock
 from tasks.connections.ib.broker import Broker, Settings
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.problems import DataProblem
@@ -25,8 +28,12 @@ def policy(**limits):
     return OrderPolicy(**{"accounts": ["DU1"], **limits})
 
 
-def planned(hedge, rules, **more):
-    return schema_of(Intents).validate(plan_orders(hedge, rules, **more))
+CLOCK = ManualClock("2022-12-28T15:00Z")
+RUN = Run("r", "p", date(2022, 12, 28), clock=CLOCK)
+
+
+def planned(hedge, rules, run=RUN, **more):
+    return schema_of(Intents).validate(plan_orders(hedge, rules, run, **more))
 
 
 class Never:
@@ -129,7 +136,7 @@ def test_the_days_notional_is_the_sum_of_the_plan_without_what_is_refused(hedges
 def test_without_any_account_nothing_is_planned_even_on_a_quiet_day(hedges):
     for quantity in (-100.0, 0.0):
         with pytest.raises(DataProblem, match=r"Nobody says which account trades\. Set `orders: \{accounts: "):
-            plan_orders(hedges({**SPY, "quantity": quantity}), OrderPolicy())
+            plan_orders(hedges({**SPY, "quantity": quantity}), OrderPolicy(), RUN)
 
 
 def test_a_desk_that_lists_no_accounts_lets_the_pipeline_name_one(hedges):
@@ -257,3 +264,45 @@ def test_waiting_for_the_fill_reports_how_far_it_has_come(hedges, broker_of):
     far = planned(hedges({**REAL, "price": 300.0, "quantity": 7.0}), rules, order_type="LMT")
     waiting = placed(far, rules, "k2", broker, wait="fill", patience=timedelta(seconds=0.3)).iloc[0]
     assert (waiting["status"], waiting["filled"]) == ("working", 0.0)
+
+
+def sent(status: str, minutes_ago: float) -> Any:
+    """An order of the same contract and account, as it was placed a while ago."""
+    row = {
+        "account": "DU1",
+        "con_id": 900,
+        "role": "entry",
+        "symbol": "SPY",
+        "action": "SELL",
+        "quantity": 100.0,
+        "order_type": "MKT",
+        "limit_price": float("nan"),
+        "stop_price": float("nan"),
+        "status": status,
+        "filled": 0.0,
+        "average_price": float("nan"),
+        "reason": "",
+        "reference": "a",
+        "order_id": 1,
+        "client_id": 1,
+        "perm_id": 1,
+        "time": CLOCK.now() - pd.Timedelta(minutes=minutes_ago),
+    }
+    return schema_of(Orders).validate(frame_of(Orders, {name: [row[name]] for name in Orders.to_schema().columns}))
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes_ago", "is_planned"),
+    [("filled", 0.4, False), ("filled", 0.6, True), ("working", 0.1, False), ("sent", 0.1, False)]
+    + [(status, 0.1, True) for status in ("planned", "refused", "rejected", "expired", "waiting")],
+)
+def test_after_an_order_was_sent_no_other_is_planned_until_it_has_cooled_down(hedges, status, minutes_ago, is_planned):
+    plan = planned(hedges(SPY), policy(), placed=sent(status, minutes_ago), cooldown=timedelta(seconds=30))
+    assert (len(plan) == 1) is is_planned
+
+
+def test_a_cooldown_is_of_one_contract_and_account(hedges):
+    last, cooldown = sent("filled", 0.1), timedelta(seconds=30)
+    other = {**SPY, "con_id": 901}
+    assert planned(hedges(SPY, other), policy(), placed=last, cooldown=cooldown)["con_id"].tolist() == [901]
+    assert len(planned(hedges(SPY), policy(accounts=["DU2"]), placed=last, cooldown=cooldown)) == 1
