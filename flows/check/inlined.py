@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from flows.check.subject import Subject
 from flows.diagnostics import close_to
-from flows.document import read
+from flows.document import Document
 from flows.grammar import Step
 from flows.plan import Plan
 
@@ -32,7 +31,7 @@ def check(subject: Subject, own_name: str, inline: Callable[[str], Plan | None])
         if name not in known:
             subject.say(location, "unknown-pipeline", f"no pipeline `{name}`", close_to(name, known - {own_name}))
             continue
-        if way := _way(subject.folder, name, own_name):
+        if way := _way(subject, name, own_name):
             told = " → ".join(f"`{one}`" for one in (own_name, *way))
             subject.say(location, "cycle", f"a pipeline can't inline itself: {told}")
             continue
@@ -48,23 +47,23 @@ def check(subject: Subject, own_name: str, inline: Callable[[str], Plan | None])
             piece.inlined = plan
 
 
-def _way(folder: Path, start: str, goal: str) -> list[str]:
+def _way(subject: Subject, start: str, goal: str) -> list[str]:
     """The shortest way from one pipeline to another by what they inline; empty where there is none."""
     ways = {start: [start]}
     queue = [start]
     for name in queue:
         if name == goal:
             return ways[name]
-        for inner in _inlines(folder / f"{name}.yaml"):
+        for inner in _inlines(subject.reader(subject.folder / f"{name}.yaml")):
             if inner not in ways:
                 ways[inner] = [*ways[name], inner]
                 queue.append(inner)
     return []
 
 
-def _inlines(path: Path) -> list[str]:
+def _inlines(document: Document) -> list[str]:
     """The pipelines that a file inlines, as far as it can be read."""
-    value = read(path).value
+    value = document.value
     steps = value.get("steps") if isinstance(value, dict) else None
     names = (
         [step.get("pipeline") for step in steps.values() if isinstance(step, dict)] if isinstance(steps, dict) else []

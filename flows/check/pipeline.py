@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from flows.check import (
     wiring,
 )
 from flows.check.building import build
-from flows.check.subject import Piece, Subject
+from flows.check.subject import Subject
 from flows.desk import Desk
 from flows.diagnostics import Diagnostic, ordered, rendered
 from flows.document import Document, read
@@ -53,6 +53,7 @@ def check_file(
     desk: Desk | None,
     pipelines: Path | None = None,
     beside: Collection[str] | None = None,
+    reader: Callable[[Path], Document] = read,
 ) -> Checked:
     """Check a pipeline file.
 
@@ -68,6 +69,8 @@ def check_file(
         The folder of the pipelines that it may inline; its own where None.
     beside
         The names of the project's pipelines, one of which it may run after; None leaves that unchecked.
+    reader
+        Reads this file and those that it names: an editor has texts that aren't saved yet.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def check_file(
         All its diagnostics, sorted, and the plan if none is an error. Nothing is raised for what is in the file.
     """
     path = Path(path)
-    return _check(path, catalog, desk, pipelines or path.parent, {path.stem: None}, beside)
+    return _Checker(catalog, desk, pipelines or path.parent, {path.stem: None}, beside, reader).check(path)
 
 
 def render(checked: Checked, color: bool = False) -> str:
@@ -83,49 +86,49 @@ def render(checked: Checked, color: bool = False) -> str:
     return rendered(checked.diagnostics, checked.document.text, color)
 
 
-def _check(
-    path: Path,
-    catalog: Catalog,
-    desk: Desk | None,
-    folder: Path,
-    known: dict[str, Checked | None],
-    beside: Collection[str] | None,
-) -> Checked:
-    """Check a file, and those that it inlines: `known` has those checked already, None for those under way."""
-    document = read(path)
-    if not document.readable:
-        return Checked(path, document, document.diagnostics, None)
-    file, dropped, diagnostics = grammar.well_shaped(document)
-    diagnostics += document.diagnostics
-    if file is None:
-        return Checked(path, document, ordered(diagnostics), None)
-    subject = Subject(document, file, dropped, catalog, desk, folder)
-    for name, source in file.stream.items():
-        subject.pieces[name] = Piece(name, ("stream", name), source)
-    for name, step in file.steps.items():
-        subject.pieces[name] = Piece(name, ("steps", name), step)
-    if file.on_failure is not None:
-        subject.failure = Piece("on_failure", ("on_failure",), file.on_failure)
+@dataclass(frozen=True)
+class _Checker:
+    """Checks a file, and those that it inlines."""
 
-    def inline(name: str) -> Plan | None:
-        if name not in known:
-            known[name] = None
-            known[name] = _check(folder / f"{name}.yaml", catalog, desk, folder, known, beside)
-        inner = known[name]
+    catalog: Catalog
+    desk: Desk | None
+    folder: Path
+    known: dict[str, Checked | None]
+    """Those checked already, None for those under way."""
+    beside: Collection[str] | None
+    reader: Callable[[Path], Document]
+
+    def check(self, path: Path) -> Checked:
+        document = self.reader(path)
+        if not document.readable:
+            return Checked(path, document, document.diagnostics, None)
+        file, dropped, diagnostics = grammar.well_shaped(document)
+        diagnostics += document.diagnostics
+        if file is None:
+            return Checked(path, document, ordered(diagnostics), None)
+        subject = Subject(document, file, dropped, self.catalog, self.desk, self.folder, self.reader)
+        self._apply(subject, path.stem)
+        found = ordered([*diagnostics, *subject.diagnostics])
+        whole = not any(diagnostic.severity == "error" for diagnostic in found)
+        return Checked(path, document, found, build(subject, path) if whole else None)
+
+    def _apply(self, subject: Subject, name: str) -> None:
+        names.check(subject)
+        modes.check(subject)
+        calls.check(subject)
+        inlined.check(subject, name, self._inline)
+        wiring.check(subject)
+        cycles.check(subject)
+        frames.check(subject)
+        arguments.check(subject)
+        items.check(subject)
+        connections.check(subject)
+        parameters.check(subject)
+        schedule.check(subject, name, self.beside)
+
+    def _inline(self, name: str) -> Plan | None:
+        if name not in self.known:
+            self.known[name] = None
+            self.known[name] = self.check(self.folder / f"{name}.yaml")
+        inner = self.known[name]
         return inner.plan if inner else None
-
-    names.check(subject)
-    modes.check(subject)
-    calls.check(subject)
-    inlined.check(subject, path.stem, inline)
-    wiring.check(subject)
-    cycles.check(subject)
-    frames.check(subject)
-    arguments.check(subject)
-    items.check(subject)
-    connections.check(subject)
-    parameters.check(subject)
-    schedule.check(subject, path.stem, beside)
-    found = ordered([*diagnostics, *subject.diagnostics])
-    whole = not any(diagnostic.severity == "error" for diagnostic in found)
-    return Checked(path, document, found, build(subject, path) if whole else None, subject)

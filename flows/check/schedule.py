@@ -6,10 +6,9 @@ Also unknown-pipeline and cycle, for one that runs after another.
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from flows.check.subject import Subject
-from flows.document import read
+from flows.document import Document
 from flows.schedule_faults import circle, faults
 from tasks.connections.clock import WallClock
 
@@ -44,18 +43,18 @@ def check(subject: Subject, name: str, beside: Collection[str] | None) -> None:
         location = ("schedule", fault.key)
         subject.say(location, _CODES[fault.key], fault.message, fault.hint)
     if schedule.after in (beside or ()):
-        way = _way_round(subject.folder, name, str(schedule.after))
+        way = _way_round(subject, name, str(schedule.after))
         if name in way:
             way = [*way[way.index(name) : -1], *way[: way.index(name) + 1]]
             told = " → ".join(f"`{each}`" for each in reversed(way))
             subject.say(("schedule", "after"), "cycle", f"pipelines wait for each other: {told}")
 
 
-def _way_round(folder: Path, name: str, after: str) -> list[str]:
+def _way_round(subject: Subject, name: str, after: str) -> list[str]:
     """The pipelines, in a circle, that this one waits for; empty where they are in none."""
     found = {name: after}
     while after not in found:
-        earlier = _after(folder / f"{after}.yaml")
+        earlier = _after(subject.reader(subject.folder / f"{after}.yaml"))
         if earlier is None:
             return []
         found[after] = earlier
@@ -63,8 +62,8 @@ def _way_round(folder: Path, name: str, after: str) -> list[str]:
     return circle(found)
 
 
-def _after(path: Path) -> str | None:
-    value = read(path).value
+def _after(document: Document) -> str | None:
+    value = document.value
     schedule = value.get("schedule") if isinstance(value, dict) else None
     earlier = schedule.get("after") if isinstance(schedule, dict) else None
     return earlier if isinstance(earlier, str) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.desk import Desk
 from flows.diagnostics import Diagnostic, Severity, Span
-from flows.document import Document, Location
+from flows.document import Document, Location, read
 from flows.grammar import FailureStep, PipelineFile, Source, Step
 from flows.plan import Parameter, Plan, Port
 from schemas.frame import Frame
@@ -86,12 +86,21 @@ class Subject:
     desk: Desk | None
     folder: Path
     """Where other pipelines are."""
+    reader: Callable[[Path], Document] = read
+    """Reads those."""
     pieces: dict[str, Piece] = field(default_factory=dict)
     """Sources, then steps, as the file has them."""
     failure: Piece | None = None
     uses: dict[str, list[Use]] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for section, written in (("stream", self.file.stream), ("steps", self.file.steps)):
+            for name, keys in written.items():
+                self.pieces[name] = Piece(name, (section, name), keys)
+        if self.file.on_failure is not None:
+            self.failure = Piece("on_failure", ("on_failure",), self.file.on_failure)
 
     def say(self, location: Location, code: str, message: str, hint: str = "", severity: Severity = "error") -> None:
         """Something is wrong with the value at this location."""
