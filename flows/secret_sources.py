@@ -191,7 +191,8 @@ def _mapping(text: str, path: str) -> dict[str, str]:
     held: dict[str, str] = {}
     pairs: list[tuple[Any, Any]] = node.value if isinstance(node, yaml.MappingNode) else [(node, node)]
     for key, value in pairs:
-        if key is value or not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+        is_text = isinstance(value, yaml.ScalarNode) and (value.value or value.style)
+        if key is value or not isinstance(key, yaml.ScalarNode) or not is_text:
             raise Problem(
                 f"The file of secrets {path}, line {value.start_mark.line + 1}: expected a name and one text.",
                 'Write one secret a line: `database: "postgresql://…"`.',
