@@ -82,6 +82,13 @@ def to_database(column: pd.Series[Any], kind: str) -> list[Any]:
     return [None if pd.isna(value) else as_text(value) if as_text else value for value in plain]
 
 
+def comparable(value: Any, kind: str) -> Any:
+    """A value as a database has it in a column of this kind, so that it sorts as it should."""
+    if kind.startswith("datetime64"):
+        return _instant(value) if "," in kind else _moment(value)
+    return value.isoformat() if kind == "date" else value
+
+
 def from_database(values: Sequence[Any], kind: str) -> pd.Series[Any]:
     """A column as it was written; nulls of objects are None."""
     if kind == "category":

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 from pydantic import Field
 
-from tasks.connections import base, lmdb
-from tasks.connections.columns import UNKNOWN, column_type, from_database, sql_type, to_database
+from tasks.connections import base, lmdb, sql_tables
+from tasks.connections.columns import column_type, comparable, from_database, to_database
+from tasks.connections.filters import Condition, check_columns, conditions, matching, typed
+from tasks.connections.migrations.head import migrate
 from tasks.connections.problems import ConnectionProblem, DataProblem, Problem
 from tasks.connections.scope import current
 
 if TYPE_CHECKING:
     import sqlalchemy
 
-BOOKKEEPING = ("_session", "_key", "_row", "_run")
-"""Columns that every table has beside the frame's own: which session's, which effect's, its how-many-th row, and
-the run that wrote it."""
-_CATALOG = "_columns"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows that stand one after the other and were written by one effect."""
+
+    key: str
+    """The effect's idempotency key."""
+    run: str
+    rows: int
 
 
 class Database(base.Connection):
@@ -36,7 +44,9 @@ class Database(base.Connection):
     class Settings(base.Settings):
         url: str = Field(
             default="sqlite",
-            description="`sqlite`: a file in the desk's data folder; otherwise an address as SQLAlchemy writes it",
+            description="`sqlite`: a file in the desk's data folder; otherwise an address as SQLAlchemy writes it, such"
+            " as `postgresql://desk:${secret.sql}@host/desk`",
+            repr=False,
         )
 
     def _open(self) -> None:
@@ -47,9 +57,15 @@ class Database(base.Connection):
             lmdb.make_folder(self.folder, "The desk's database")
             url = f"sqlite:///{(self.folder / 'desk.db').absolute()}"
         try:
-            self._engine = sqlalchemy.create_engine(url)
+            address = sqlalchemy.make_url(url)
+            if address.drivername in ("postgresql", "postgres"):
+                address = address.set(drivername="postgresql+psycopg")
+            self._engine = sqlalchemy.create_engine(address)
         except ImportError as error:
-            raise Problem(f"`{self.name}` needs a driver: {error}.", "Install it, or use `url: sqlite`.") from error
+            raise Problem(
+                f"`{self.name}` needs a driver: {error}.",
+                "Install it (for PostgreSQL: `pip install 'hedgerow[postgresql]'`), or use `url: sqlite`.",
+            ) from error
         except (sqlalchemy.exc.ArgumentError, ValueError, TypeError):
             # What the errors say quotes the address, or the part of a password that was taken for a port.
             raise Problem(
@@ -58,19 +74,8 @@ class Database(base.Connection):
             ) from None
         if self._engine.dialect.name == "sqlite":
             _prepare_sqlite(self._engine)
-        # What each column of each table was in its frame, so that it comes back as it was.
-        metadata = sqlalchemy.MetaData()
-        self._catalog = sqlalchemy.Table(
-            _CATALOG,
-            metadata,
-            sqlalchemy.Column("table", sqlalchemy.Text, primary_key=True),
-            sqlalchemy.Column("position", sqlalchemy.Integer, primary_key=True),
-            sqlalchemy.Column("column", sqlalchemy.Text, nullable=False),
-            sqlalchemy.Column("kind", sqlalchemy.Text, nullable=False),
-            sqlalchemy.Column("in_key", sqlalchemy.Boolean, nullable=False),
-        )
-        with self._writing() as connection:
-            metadata.create_all(connection)
+        with self._writing("") as connection:
+            migrate(connection, self.name)
 
     def _close(self) -> None:
         self._engine.dispose()
@@ -87,65 +92,86 @@ class Database(base.Connection):
         effect
             The idempotency key of the write: rows of other effects stay.
         key
-            Columns that name a row across effects: a row is replaced by a later one of the same key.
+            Columns that name a row across effects: a row takes the place of an earlier one of the same key.
 
         Raises
         ------
         DataProblem
-            A name, a column's type, or columns other than the table's.
+            A name, a column's type, or columns other than the table's; a key with no value, or one that two rows
+            of the frame have.
         ConnectionProblem
             The database is away or busy.
         """
-        _check_name(table, "table")
+        sql_tables.check_name(table, "table")
         for name in frame.columns:
-            _check_name(str(name), f"column of {table}")
-        if unknown := [name for name in key if name not in frame]:
-            raise DataProblem(f"{table}: its key `{unknown[0]}` is no column of the frame.")
+            sql_tables.check_name(str(name), f"column of {table}")
+        _check_key(table, frame, key)
         kinds = {str(name): column_type(column, table) for name, column in frame.items()}
-        values = {name: to_database(frame[name], kind) for name, kind in kinds.items()}
+        values = [to_database(frame[name], kind) for name, kind in kinds.items()]
+        names = [*sql_tables.BOOKKEEPING, *kinds]
+        about = session.isoformat(), effect, run
         rows = [
-            {"_session": session.isoformat(), "_key": effect, "_row": number, "_run": run}
-            | {name: column[number] for name, column in values.items()}
-            for number in range(len(frame))
+            dict(zip(names, (about[0], about[1], number, about[2], *row), strict=False))
+            for number, row in enumerate(zip(*values, strict=True) if values else [()] * len(frame))
         ]
         current().deadline.check(f"{len(rows)} rows for {table}")
-        with self._writing() as connection:
-            self._agree(connection, table, kinds, key)
-            target = _table(table, kinds, key)
-            target.create(connection, checkfirst=True)
+        with self._writing(table) as connection:
+            target = sql_tables.agreed(connection, table, kinds, key)
             connection.execute(target.delete().where(target.c["_key"] == effect))
-            if rows and key:
-                import sqlalchemy
-
-                same = [target.c[name] == sqlalchemy.bindparam(f"old_{name}") for name in key]
-                connection.execute(
-                    target.delete().where(*same), [{f"old_{name}": row[name] for name in key} for row in rows]
-                )
             if rows:
-                connection.execute(target.insert(), rows)
+                connection.execute(self._insert(target, names, key), rows)
 
-    def read(self, table: str, session: date | None = None) -> pd.DataFrame:
+    def read(
+        self,
+        table: str,
+        session: date | None = None,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
         """The rows of a table, of one session or of all, ordered by session and as written; types as written.
 
-        Raises `DataProblem` with close matches for a table that isn't there.
+        Raises `DataProblem` with close matches for a table or column that isn't there.
         """
+        return self.read_written(table, session, columns, where)[0]
+
+    def read_written(
+        self,
+        table: str,
+        session: date | None = None,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> tuple[pd.DataFrame, list[Written]]:
+        """As `read`, with who wrote the rows, in their order."""
         import sqlalchemy
 
-        _check_name(table, "table")
+        sql_tables.check_name(table, "table")
+        wanted = conditions(where)
         with self._explained(), self._engine.connect() as connection:
-            kinds = self._kinds(connection, table)
+            kinds = sql_tables.kinds_of(connection, table)
             if not kinds:
-                every = connection.execute(sqlalchemy.select(self._catalog.c["table"]).distinct()).scalars().all()
-                raise _unknown(f"`{self.name}` has no table `{table}`.", table, every)
-            source = _table(table, kinds, ())
-            query = sqlalchemy.select(*(source.c[name] for name in kinds))
+                raise _unknown(f"`{self.name}` has no table `{table}`.", table, sql_tables.names(connection))
+            asked = list(kinds) if columns is None else list(columns)
+            check_columns([*asked, *(one.column for one in wanted)], kinds, f"Table `{table}`")
+            needed = [*dict.fromkeys([*asked, *(one.column for one in wanted)])]
+            source = sql_tables.table_of(table, kinds)
+            query = sqlalchemy.select(*(source.c[name] for name in ["_key", "_run", *needed]))
             if session is not None:
                 query = query.where(source.c["_session"] == session.isoformat())
+            for one in wanted:
+                query = query.where(*_clause(source, one, kinds[one.column]))
             query = query.order_by(source.c["_session"], source.c["_key"], source.c["_row"])
             rows = connection.execute(query).all()
-        columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
-        read = {name: from_database(column, kind) for (name, kind), column in zip(kinds.items(), columns, strict=True)}
-        return pd.DataFrame(read, copy=False)
+        keys, runs, *read = list(zip(*rows, strict=True)) or [()] * (len(needed) + 2)
+        frame = pd.DataFrame(
+            {name: from_database(column, kinds[name]) for name, column in zip(needed, read, strict=True)}, copy=False
+        )
+        kept = matching(frame.assign(_key=list(keys), _run=list(runs)), wanted) if wanted else None
+        if kept is not None:  # a database says less of nulls and decimals than is meant
+            frame, keys, runs = kept[needed], tuple(kept["_key"]), tuple(kept["_run"])
+            for name in frame.columns[[isinstance(kind, pd.CategoricalDtype) for kind in frame.dtypes]]:
+                frame = frame.assign(**{name: frame[name].cat.remove_unused_categories()})
+        written = [Written(key, run, len(list(some))) for (key, run), some in groupby(zip(keys, runs, strict=True))]
+        return frame[asked], written
 
     def check_health(self) -> str:
         """Open it and ask it for a number."""
@@ -154,51 +180,32 @@ class Database(base.Connection):
         self.open()
         with self._explained(), self._engine.connect() as connection:
             connection.execute(sqlalchemy.text("SELECT 1")).all()
-            told = sqlalchemy.select(self._catalog.c["table"]).distinct()
-            count = len(connection.execute(told).all())
+            count = len(sql_tables.names(connection))
         return f"{self._engine.dialect.name}, {count} table{'' if count == 1 else 's'}"
 
-    def _agree(self, connection: Any, table: str, kinds: Mapping[str, str], key: Sequence[str]) -> None:
-        """Hold a frame's columns against the table's, or put down those of a new table."""
-        import sqlalchemy
+    def _insert(self, target: sqlalchemy.Table, names: Sequence[str], key: Sequence[str]) -> Any:
+        if not key:
+            return target.insert()
+        from sqlalchemy.dialects import postgresql, sqlite
 
-        known = self._kinds(connection, table)
-        catalog = self._catalog
-        if not known:
-            described = [
-                {"table": table, "position": position, "column": name, "kind": kind, "in_key": name in key}
-                for position, (name, kind) in enumerate(kinds.items())
-            ]
-            connection.execute(catalog.insert(), described)
-            return
-        told = sqlalchemy.select(catalog.c["column"]).where(catalog.c["table"] == table, catalog.c["in_key"])
-        if set(connection.execute(told).scalars()) != set(key):
-            raise DataProblem(
-                f"Table `{table}` was begun with other columns as its key.",
-                "Give the same columns, or write to another table.",
-            )
-        if differences := _differences(known, kinds):
-            raise DataProblem(
-                f"Table `{table}` has other columns than the frame: {differences}.",
-                "Write to another table, or rename this one.",
-            )
-        for name, kind in kinds.items():
-            if known[name] == UNKNOWN != kind:
-                learnt = catalog.update().where(catalog.c["table"] == table, catalog.c["column"] == name)
-                connection.execute(learnt.values(kind=kind))
-
-    def _kinds(self, connection: Any, table: str) -> dict[str, str]:
-        import sqlalchemy
-
-        catalog = self._catalog
-        told = sqlalchemy.select(catalog.c["column"], catalog.c["kind"]).where(catalog.c["table"] == table)
-        return dict(connection.execute(told.order_by(catalog.c["position"])).tuples().all())
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        insert: Any = dialect.insert(target)
+        return insert.on_conflict_do_update(
+            index_elements=list(key), set_={name: insert.excluded[name] for name in names}
+        )
 
     @contextmanager
-    def _writing(self) -> Iterator[Any]:
+    def _writing(self, table: str) -> Iterator[Any]:
+        import sqlalchemy
+
         # SQLite gives up at once on a reader that turns writer after another wrote: begin as a writer.
         writer = self._engine.execution_options(immediate=True)
         with self._explained(), writer.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                # Two that make a table at once, or replace each other's rows: one after the other.
+                connection.execute(sqlalchemy.text(f"SET LOCAL lock_timeout = {int(_PATIENCE * 1000)}"))
+                lock = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('hedgerow'), hashtext(:table))")
+                connection.execute(lock, {"table": table})
             yield connection
 
     @contextmanager
@@ -216,7 +223,11 @@ class Database(base.Connection):
                     f"The database `{self.name}` can't be written: {said}.",
                     "See that its file and folder may be written to and that the disk has room.",
                 ) from error
+            if "authentication" in said or "does not exist" in said:
+                raise Problem(f"The database `{self.name}` refuses the desk: {said}.", "See to its `url`.") from error
             raise ConnectionProblem(f"The database `{self.name}` is away or busy: {said}.") from error
+        except sqlalchemy.exc.DataError as error:
+            raise DataProblem(f"`{self.name}` can't keep the rows: {error.orig}.") from error
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise Problem(f"The database `{self.name}` refused: {error}.") from error
 
@@ -229,6 +240,7 @@ def _prepare_sqlite(engine: sqlalchemy.Engine) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
         connection.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @sqlalchemy.event.listens_for(engine, "begin")
@@ -237,34 +249,44 @@ def _prepare_sqlite(engine: sqlalchemy.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def _table(name: str, kinds: Mapping[str, str], key: Sequence[str]) -> sqlalchemy.Table:
+def _check_key(table: str, frame: pd.DataFrame, key: Sequence[str]) -> None:
+    for name in key:
+        if name not in frame:
+            raise DataProblem(f"{table}: its key `{name}` is no column of the frame.")
+        if frame[name].isna().any():
+            raise DataProblem(f"{table}: {int(frame[name].isna().sum())} rows have no `{name}`, which is in the key.")
+    if key and (again := frame.duplicated(list(key))).any():
+        first = frame.loc[again, list(key)].iloc[0]
+        said = ", ".join(f"{name} = {value}" for name, value in first.items())
+        raise DataProblem(f"{table}: {int(again.sum())} rows break the table's key, {said}: it comes twice.")
+
+
+def _clause(source: sqlalchemy.Table, condition: Condition, kind: str) -> list[Any]:
+    """What of a condition the database looks up: never less than is meant."""
     import sqlalchemy
 
-    columns: list[sqlalchemy.schema.SchemaItem] = [
-        sqlalchemy.Column("_session", sqlalchemy.Text, nullable=False, index=True),
-        sqlalchemy.Column("_key", sqlalchemy.Text, primary_key=True),
-        sqlalchemy.Column("_row", sqlalchemy.Integer, primary_key=True, autoincrement=False),
-        sqlalchemy.Column("_run", sqlalchemy.Text, nullable=False),
-        *(sqlalchemy.Column(column, sql_type(kind)) for column, kind in kinds.items()),
-    ]
-    unique = [sqlalchemy.UniqueConstraint(*key)] if key else []
-    return sqlalchemy.Table(name, sqlalchemy.MetaData(), *columns, *unique)
-
-
-def _check_name(name: str, what: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise DataProblem(f"`{name}` can't name a {what}.", "Use small letters, digits and `_`, a letter first.")
-
-
-def _differences(known: Mapping[str, str], kinds: Mapping[str, str]) -> str:
-    said = [f"`{name}` is missing" for name in known if name not in kinds]
-    said += [f"`{name}` is new" for name in kinds if name not in known]
-    said += [
-        f"`{name}` was {known[name]} and is {kind}"
-        for name, kind in kinds.items()
-        if name in known and kind != known[name] and UNKNOWN not in (kind, known[name])
-    ]
-    return ", ".join(said)
+    column = source.c[condition.column]
+    if condition.operator == "null":
+        return [column.is_(None)]
+    told = typed(condition, "text" if kind in ("category", "unknown") else kind)
+    if kind == "decimal":
+        return []  # kept as text: 0.10 and 0.1 are one number
+    if told.operator == "in":
+        return [column.in_([comparable(one, kind) for one in told.value])] if len(told.value) <= 1000 else []
+    value = comparable(told.value, kind)
+    match told.operator:
+        case "is":
+            return [column == value]
+        case "not":
+            return [sqlalchemy.or_(column != value, column.is_(None))]
+        case "above":
+            return [column > value]
+        case "at_least":
+            return [column >= value]
+        case "below":
+            return [column < value]
+        case _:
+            return [column <= value]
 
 
 def _unknown(reason: str, name: str, known: Sequence[str]) -> DataProblem:

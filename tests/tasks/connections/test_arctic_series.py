@@ -35,7 +35,7 @@ def trades(*ids: int, price: float = 1.0, zone: str = "UTC") -> pd.DataFrame:
             "time": pd.to_datetime([NOON + pd.Timedelta(one, "s") for one in ids], utc=True).tz_convert(zone),
             "underlying": pd.Categorical(["SPY" if one % 2 else None for one in ids], categories=["SPY"]),
             "price": price,
-            "note": ["late" if one > 5 else None for one in ids],
+            "note": pd.Series(["late" if one > 5 else None for one in ids], dtype=object),
         }
     )
 

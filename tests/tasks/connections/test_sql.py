@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psycopg
 import pytest
 from pandas.testing import assert_frame_equal
 
@@ -29,9 +30,15 @@ def database_at(folder: Path, url: str = "sqlite") -> Database:
     return Database("tables", Database.Settings(url=url), folder)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Each test is run on both."""
+    return "sqlite" if request.param == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with database_at(tmp_path) as opened:
+def database(tmp_path: Path, url: str) -> Iterator[Database]:
+    with database_at(tmp_path, url) as opened:
         yield opened
 
 
@@ -64,11 +71,16 @@ def test_rows_come_back_exactly(database: Database, fills: pd.DataFrame) -> None
 
 
 def test_other_programs_read_instants_and_sessions_as_text(
-    database: Database, fills: pd.DataFrame, tmp_path: Path
+    database: Database, fills: pd.DataFrame, tmp_path: Path, url: str
 ) -> None:
     write(database, fills)
-    with sqlite3.connect(tmp_path / "desk.db") as other:
-        told = other.execute("SELECT time, session, _session, _key, _run FROM fills WHERE _row = 0").fetchone()
+    query = "SELECT time, session, _session, _key, _run FROM fills WHERE _row = 0"
+    if url == "sqlite":
+        with sqlite3.connect(tmp_path / "desk.db") as other:
+            told = other.execute(query).fetchone()
+    else:
+        with psycopg.connect(url) as server:
+            told = server.execute(query).fetchone()
     assert told == ("2022-12-27T14:30:00.123456789Z", "2022-12-27", "2022-12-26", "k1", "run-1")
 
 
@@ -104,6 +116,55 @@ def test_with_a_key_a_later_row_takes_the_place_of_an_earlier_one(database: Data
     assert read["own"].tolist() == [True, False]
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_key_with_no_value_is_refused(database: Database, fills: pd.DataFrame, missing: Any) -> None:
+    with pytest.raises(DataProblem, match="fills: 1 rows have no `exec_id`, which is in the key"):
+        write(database, fills.assign(exec_id=["0001", missing]), key=["exec_id"])
+
+
+def test_an_upsert_names_its_own_writer(database: Database, fills: pd.DataFrame) -> None:
+    write(database, fills, "monday", key=["exec_id"])
+    write(database, fills.tail(1), "again", TUESDAY, key=["exec_id"])
+    read, written = database.read_written("fills")
+    assert read["exec_id"].tolist() == ["0001", "0002"]
+    assert [(some.key, some.rows) for some in written] == [("monday", 1), ("again", 1)]
+    assert len(database.read("fills", MONDAY)) == 1
+
+
+WHERE: list[tuple[dict[str, Any], list[str]]] = [
+    ({"currency": "USD"}, ["0001"]),
+    ({"currency": None}, ["0002"]),
+    ({"currency": {"not": "USD"}}, ["0002"]),
+    ({"price": 0.1}, ["0001"]),  # kept as 0.1000
+    ({"price": {"above": 9}}, ["0002"]),  # as a number: as text 0.1 < 9 > 12
+    ({"commission": {"at_least": 1}}, ["0001"]),
+    ({"con_id": [2**62 + 1, 5]}, ["0002"]),
+    ({"time": {"above": "2022-12-27T14:30:00.123456788Z"}}, ["0001"]),
+    ({"time": {"above": "2022-12-27T14:30:00.123456789Z"}}, []),
+    ({"session": "2022-12-27", "own": True}, ["0001"]),
+    ({"settles": {"below": "2022-12-30"}}, ["0001"]),
+]
+
+
+@pytest.mark.parametrize(("where", "expected"), WHERE)
+def test_rows_are_chosen_by_plain_values(
+    database: Database, fills: pd.DataFrame, where: dict[str, Any], expected: list[str]
+) -> None:
+    write(database, fills)
+    read, written = database.read_written("fills", columns=["own", "exec_id"], where=where)
+    assert read.columns.tolist() == ["own", "exec_id"]
+    assert read["exec_id"].tolist() == expected
+    assert sum(some.rows for some in written) == len(expected)
+
+
+def test_unknown_columns_are_said_with_close_ones(database: Database, fills: pd.DataFrame) -> None:
+    write(database, fills)
+    with pytest.raises(DataProblem, match=r"`fills` has no column `prise`\. Did you mean price\?"):
+        database.read("fills", columns=["prise"])
+    with pytest.raises(DataProblem, match="has no column `prise`"):
+        database.read("fills", where={"prise": 1})
+
+
 def test_two_rows_of_one_key_are_refused_and_nothing_is_written(database: Database, fills: pd.DataFrame) -> None:
     write(database, fills, key=["exec_id"])
     with pytest.raises(DataProblem, match="break the table's key"):
@@ -113,7 +174,7 @@ def test_two_rows_of_one_key_are_refused_and_nothing_is_written(database: Databa
 
 def test_a_table_keeps_its_key(database: Database, fills: pd.DataFrame) -> None:
     write(database, fills, key=["exec_id"])
-    with pytest.raises(DataProblem, match="begun with other columns as its key"):
+    with pytest.raises(DataProblem, match="begun with `exec_id` as its key, and is given nothing"):
         write(database, fills)
     with pytest.raises(DataProblem, match="key `execution` is no column"):
         write(database, fills, key=["execution"])
@@ -123,7 +184,8 @@ def test_a_table_keeps_its_key(database: Database, fills: pd.DataFrame) -> None:
     ("change", "said"),
     [
         ({"con_id": [1.0, 2.0]}, "`con_id` was int64 and is float64"),
-        ({"venue": ["X", "Y"]}, "`venue` is new"),
+        ({"lots": [1, 2]}, "`lots` is new, and int64 has no way to say that earlier rows have none"),
+        ({"open": [True, False]}, "`open` is new, and bool"),
         ({"price": ["0.10", "1"]}, "`price` was decimal and is text"),
     ],
 )
@@ -139,6 +201,18 @@ def test_a_missing_column_is_named(database: Database, fills: pd.DataFrame) -> N
     write(database, fills)
     with pytest.raises(DataProblem, match="`own` is missing"):
         write(database, fills.drop(columns="own"))
+
+
+def test_a_new_column_is_added_and_earlier_rows_have_nothing_in_it(database: Database, fills: pd.DataFrame) -> None:
+    write(database, fills, "monday")
+    venues = fills.assign(venue=pd.Categorical(["X", "Y"]), fee=[0.1, 0.2], cleared=fills["time"])
+    write(database, venues, "tuesday", TUESDAY)
+    assert_frame_equal(database.read("fills", TUESDAY), venues)
+    monday = database.read("fills", MONDAY)
+    assert_frame_equal(monday[fills.columns], fills)
+    assert monday[["venue", "fee", "cleared"]].isna().all(axis=None)
+    with pytest.raises(DataProblem, match="`venue` is missing"):
+        write(database, fills, "wednesday")
 
 
 def test_a_column_of_nulls_takes_the_type_of_its_first_value(database: Database, fills: pd.DataFrame) -> None:
@@ -212,17 +286,17 @@ from datetime import date
 from pathlib import Path
 import pandas as pd
 from tasks.connections.sql import Database
-with Database("tables", Database.Settings(), Path(sys.argv[1])) as database:
+with Database("tables", Database.Settings(url=sys.argv[3]), Path(sys.argv[1])) as database:
     for n in range(25):
         row = pd.DataFrame({"n": [n]})
         database.replace("fills", row, session=date(2022, 12, 26), effect=f"{sys.argv[2]}{n}", run="r")
 """
 
 
-def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    others = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), who]) for who in "ab"]
+def test_processes_that_write_at_once_lose_nothing(tmp_path: Path, url: str) -> None:
+    others = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), who, url]) for who in "ab"]
     assert [other.wait(60) for other in others] == [0, 0]
-    with database_at(tmp_path) as database:
+    with database_at(tmp_path, url) as database:
         assert len(database.read("fills")) == 50
 
 
