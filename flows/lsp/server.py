@@ -1,0 +1,235 @@
+"""The server: what an editor says and asks, and who answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from lsprotocol import types as lsp
+from pygls import uris
+from pygls.lsp.server import LanguageServer
+
+from flows.lsp.positions import Text
+from flows.lsp.project import Project, folder_of
+from flows.lsp.publishing import SOURCE, shown
+from flows.lsp.reloading import load
+from flows.project import FOLDER
+from tasks.connections.problems import Problem
+from tasks.registry import Catalog
+
+QUIET = 0.08
+"""Seconds without a keystroke after which what was typed is checked."""
+
+log = logging.getLogger(__name__)
+
+
+class Server(LanguageServer):
+    """What is open in the editor, and the projects that it belongs to."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(SOURCE, version)
+        self.texts: dict[Path, str] = {}
+        self.versions: dict[Path, int] = {}
+        self.catalog: Catalog | None = None
+        self._uris: dict[Path, str] = {}
+        self._projects: dict[Path, Project] = {}
+        self._edited: set[Path] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._said: str = ""
+
+    # Files
+
+    def path(self, uri: str) -> Path | None:
+        """The file that an editor names; None where it is on no disk."""
+        name = uris.to_fs_path(uri)
+        if name is None or not uri.startswith("file:"):
+            return None
+        path = Path(name).resolve()
+        self._uris.setdefault(path, uri)
+        return path
+
+    def uri(self, path: Path) -> str:
+        """A file as the editor names it."""
+        return self._uris.get(path) or uris.from_fs_path(str(path)) or path.as_uri()
+
+    def text(self, source: str) -> Text:
+        """A text whose columns count as this editor's do."""
+        encoding = self.server_capabilities.position_encoding
+        return Text(source, encoding or lsp.PositionEncodingKind.Utf16)
+
+    def project(self, path: Path) -> Project | None:
+        """The project whose pipelines a file is among; None for any other file."""
+        folder = folder_of(path)
+        if folder is None:
+            return None
+        if folder not in self._projects:
+            self._projects[folder] = Project(folder, self.texts)
+            self._projects[folder].load_desk()
+        return self._projects[folder]
+
+    # What is typed
+
+    def opened(self, path: Path, source: str, version: int) -> None:
+        """The editor holds this file now, with this text."""
+        self.texts[path] = source
+        self.versions[path] = version
+        self.edited(path)
+
+    def closed(self, path: Path) -> None:
+        """The editor lets go of the file: what is on disk counts again."""
+        self.texts.pop(path, None)
+        self.versions.pop(path, None)
+        self.edited(path)
+
+    def edited(self, path: Path) -> None:
+        """The file isn't what it was; check it once the typing pauses."""
+        self._edited.add(path)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(QUIET, self.check_edited)
+
+    def check_edited(self) -> None:
+        """Check what was edited, and what depends on it, and tell the editor."""
+        edited, self._edited = self._edited, set()
+        for path in sorted(edited):
+            try:
+                self._check(path)
+            except Problem as problem:
+                self.say(str(problem))
+            except Exception as error:
+                log.exception("checking %s", path.name)
+                self.say(f"{path.name} couldn't be checked: {type(error).__name__}: {error}")
+
+    def _check(self, path: Path) -> None:
+        project = self.project(path)
+        if project is None or self.catalog is None:
+            return
+        if path == project.desk_path:
+            changed = project.load_desk()
+            self._publish(path, project)
+            for other in project.paths() if changed else ():
+                self._check_one(other, project, self.catalog)
+            return
+        depending = project.depending(path)
+        for other in (path, *depending):
+            self._check_one(other, project, self.catalog)
+
+    def _check_one(self, path: Path, project: Project, catalog: Catalog) -> None:
+        if path in self.texts or path.exists():
+            project.check(path, catalog)
+        else:
+            project.forget(path)
+        self._publish(path, project)
+
+    def _publish(self, path: Path, project: Project) -> None:
+        checked = project.checked.get(path)
+        if path == project.desk_path:
+            found, source = project.desk_diagnostics, project.document(path).text
+        else:
+            found, source = (checked.diagnostics, checked.document.text) if checked else ((), "")
+        self.text_document_publish_diagnostics(
+            lsp.PublishDiagnosticsParams(self.uri(path), shown(found, self.text(source)), self.versions.get(path))
+        )
+
+    # The whole
+
+    def load_catalog(self) -> None:
+        """Import tasks and schemas; where one can't be, say so and keep those that there were."""
+        try:
+            self.catalog = load()
+            self._said = ""
+        except Problem as problem:
+            self.say(str(problem))
+
+    async def check_all(self) -> None:
+        """Check every file of every project, letting the editor speak in between."""
+        for project in list(self._projects.values()):
+            project.load_desk()
+            for path in [project.desk_path, *project.paths()]:
+                if path != project.desk_path or path.exists():
+                    self._edited.add(path)
+                    self.check_edited()
+                    await asyncio.sleep(0)
+
+    def begin(self, folders: list[Path]) -> None:
+        """Find the projects of the folders that the editor shows."""
+        for folder in folders:
+            for candidate in (folder, *folder.parents):
+                if (candidate / FOLDER).is_dir():
+                    self.project(candidate / FOLDER / "_desk.yaml")
+                    break
+        if folders and not self._projects:
+            self.say(f"Neither {folders[0]} nor a folder above it holds {FOLDER}/: there is nothing to check.")
+
+    def say(self, message: str) -> None:
+        """Tell the person; the same thing only once."""
+        if message != self._said:
+            self._said = message
+            self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Error, f"hedgerow: {message}"))
+
+
+def make_server(version: str) -> Server:
+    """A server with everything that it can do."""
+    server = Server(version)
+
+    @server.feature(lsp.INITIALIZED)
+    async def initialized(_: lsp.InitializedParams) -> None:
+        server.load_catalog()
+        folders = [server.path(folder.uri) for folder in server.workspace.folders.values()]
+        if not folders and server.workspace.root_uri:
+            folders = [server.path(server.workspace.root_uri)]
+        server.begin([folder for folder in folders if folder is not None])
+        _watch(server)
+        await server.check_all()
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def did_open(params: lsp.DidOpenTextDocumentParams) -> None:
+        document = params.text_document
+        if path := server.path(document.uri):
+            server.opened(path, document.text, document.version)
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def did_change(params: lsp.DidChangeTextDocumentParams) -> None:
+        path = server.path(params.text_document.uri)
+        if path is None or path not in server.texts:
+            return
+        source = server.texts[path]
+        for change in params.content_changes:
+            part = change.range if isinstance(change, lsp.TextDocumentContentChangePartial) else None
+            source = server.text(source).replaced(part, change.text)
+        server.opened(path, source, params.text_document.version)
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def did_close(params: lsp.DidCloseTextDocumentParams) -> None:
+        if path := server.path(params.text_document.uri):
+            server.closed(path)
+
+    @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
+    def did_save(params: lsp.DidSaveTextDocumentParams) -> None:
+        if path := server.path(params.text_document.uri):
+            server.edited(path)
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    async def did_change_watched_files(params: lsp.DidChangeWatchedFilesParams) -> None:
+        paths = [path for change in params.changes if (path := server.path(change.uri)) is not None]
+        if any(path.suffix == ".py" for path in paths):
+            server.load_catalog()
+            await server.check_all()
+        for path in paths:
+            if path not in server.texts:
+                server.edited(path)
+
+    return server
+
+
+def _watch(server: Server) -> None:
+    """Ask the editor to say when files change that it doesn't have open, if it can."""
+    workspace = server.client_capabilities.workspace
+    watching = workspace.did_change_watched_files if workspace else None
+    if watching is None or not watching.dynamic_registration:
+        return
+    patterns = (f"**/{FOLDER}/*.yaml", "**/tasks/*.py", "**/schemas/*.py")
+    options = lsp.DidChangeWatchedFilesRegistrationOptions([lsp.FileSystemWatcher(pattern) for pattern in patterns])
+    registration = lsp.Registration("files", lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+    server.client_register_capability(lsp.RegistrationParams([registration]))
