@@ -66,6 +66,10 @@ def _parts(secret: str) -> Iterator[str]:
         return
     # A password with an @ or a / of its own is no proper address, and what reads it cuts it anywhere.
     before, at, after = rest.rpartition("@")
+    head, _, tail = rest.partition("?")
+    if "@" in head and re.match(r"[\w.+-]+=", tail):  # a query after it may hold an @ rightly: ?to=ann@example.com
+        before, at, after = head.rpartition("@")
+        after = f"{after}?{tail}"
     if at:
         yield before
         _, colon, password = before.partition(":")

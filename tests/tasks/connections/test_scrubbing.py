@@ -55,3 +55,10 @@ def test_a_problem_never_tells_one_even_after_it_came_from_another_process():
     for told in (problem, pickle.loads(pickle.dumps(problem))):  # noqa: S301 - our own bytes
         assert str(told) == "The server said $secret.database. Mend $secret.database."
         assert told.reason == "The server said $secret.database."
+
+
+def test_a_mail_servers_name_is_told_though_recipients_stand_in_its_address(monkeypatch):
+    address = "mailtos://desk:hunter2-planted@mail.example.com:587?from=a@b.example&to=c@d.example"
+    monkeypatch.setenv("HEDGEROW_SECRET_MAIL", address)
+    assert scrubbed("mail.example.com:587 refuses hunter2-planted") == "mail.example.com:587 refuses $secret.mail"
+    assert scrubbed(f"as {address}") == "as $secret.mail"

@@ -1,0 +1,147 @@
+"""A pipeline that writes its report and mails it: as the reader gets it, once, whatever happens to the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+ROOT = Path(__file__).resolve().parents[2]
+DESK = """\
+name: files
+connections:
+  gateway: {kind: ib, simulated: true}
+  frames: {kind: arctic}
+  tables: {kind: sql}
+  alerts:
+    kind: notify
+    channels: {desk: [log://, $secret.mail], oncall: "log://"}
+"""
+REPORT = """\
+  report: {task: write_report, in: [hedge, exposure, betas, returns]}
+  notify:
+    task: send_alert
+    in: {frame: hedge, files: report}
+    with: {to: desk, title: Hedge from files $run.session}
+"""
+
+
+@dataclass
+class MailServer:
+    port: int = 0
+    mails: list[EmailMessage] = field(default_factory=list)
+    victim: subprocess.Popen[str] | None = None
+    """Killed once the server has its mail, before the server says so."""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        if self.victim is not None:
+            os.kill(self.victim.pid, signal.SIGKILL)
+            self.victim.wait()
+            self.victim = None
+        return "250 taken"
+
+
+@pytest.fixture
+def server(hedgerow) -> Iterator[MailServer]:
+    """A mail server, and a desk that mails to it and whose pipeline writes a report."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = MailServer(free.getsockname()[1])
+    (hedgerow.root / "pipelines" / "_desk.yaml").write_text(DESK)
+    hedgerow.edit("hedge_from_files.yaml", lambda text: REPORT.join(_around(text)))
+    controller = Controller(server, "127.0.0.1", server.port)
+    controller.start()
+    yield server
+    controller.stop()
+
+
+def _around(text: str) -> tuple[str, str]:
+    """What stands before and after the file's own `notify` step."""
+    before, _, rest = text.partition("  notify:")
+    return before, rest.partition("\n")[2]
+
+
+def secrets(server: MailServer) -> dict[str, str]:
+    address = f"mailto://127.0.0.1:{server.port}?from=hedgerow@example.com&to=ann@example.com"
+    return {"HEDGEROW_SECRET_MAIL": address}
+
+
+def test_the_desk_gets_the_hedge_with_its_report_once(hedgerow, server):
+    done = hedgerow("run", "hedge_from_files", **secrets(server))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (mail,) = server.mails
+    assert mail["Subject"].startswith("Hedge from files 20")
+    text = mail.get_body(("plain",)).get_content()
+    run = done.stdout.partition("\nrun ")[2].split()[0]
+    assert text.startswith("Sell ")
+    assert f"hedgerow explain {run} notify" in text
+    (file,) = mail.iter_attachments()
+    written = next((hedgerow.root / "reports").iterdir())
+    assert file.get_filename() == written.name
+    assert file.get_payload(decode=True) == written.read_bytes()
+    assert run in written.read_text()
+
+    explained = hedgerow("explain", run, "notify")
+    assert explained.returncode == 0
+    assert "hedge" in explained.stdout
+
+    again = hedgerow("run", "hedge_from_files", **secrets(server))
+    assert f"already done by run {run}: nothing was done again" in again.stdout
+    assert len(server.mails) == 1
+
+
+def test_killed_before_it_knows_that_the_mail_arrived_it_mails_again_under_the_same_id(hedgerow, server):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    own = {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(hedgerow.root / "prefect"), **secrets(server)}
+    server.victim = subprocess.Popen(
+        [sys.executable, "-m", "flows", "run", "hedge_from_files"],
+        cwd=hedgerow.root, env=environment | own, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    output, _ = server.victim.communicate(timeout=100)
+    assert len(server.mails) == 1, output
+    assert "✓ notify" not in output
+    done = hedgerow("run", "hedge_from_files", **secrets(server))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sent again: it isn't known whether it arrived before" in done.stdout
+    first, second = server.mails
+    assert first["Message-ID"] == second["Message-ID"]
+    again = hedgerow("run", "hedge_from_files", **secrets(server))
+    assert "already done" in again.stdout
+    assert len(server.mails) == 2
+
+
+def test_a_server_that_is_away_costs_a_note_and_its_password_stands_nowhere(hedgerow, server):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    planted = f"mailtos://desk:planted-hunter2@127.0.0.1:{port}?from=a@b.example&to=c@d.example"
+    done = hedgerow("run", "hedge_from_files", HEDGEROW_SECRET_MAIL=planted)
+    assert done.returncode == 0, done.stdout
+    assert f"desk by mail: 127.0.0.1:{port} refuses the connection" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+    left = [path for path in hedgerow.root.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+    assert left == []
+
+
+def test_an_alert_of_a_failure_names_what_failed(hedgerow, server):
+    (hedgerow.root / "pipelines" / "data" / "closes.csv").unlink()
+    done = hedgerow("run", "hedge_from_files", **secrets(server))
+    assert done.returncode == 1
+    log = (hedgerow.root / ".hedgerow" / "hedgerow.log").read_text()
+    told = log.partition("oncall: hedge_from_files failed")[2]
+    assert "prices: There is no file pipelines/data/closes.csv." in told
+    assert "Why: hedgerow explain " in told
