@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
@@ -22,9 +22,12 @@ from flows.plan import Plan
 from flows.project import find_pipeline, find_root
 from flows.stream.show import LiveView
 from flows.terminal import Terminal, show_frame
-from flows.watch import Silent, Watcher
+from flows.watch import Onlooker, Silent, Watcher
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
+
+if TYPE_CHECKING:
+    from flows.stream.page.page import Page
 
 FRAME_ROWS = 200
 INTERRUPTED = 130
@@ -39,17 +42,32 @@ def run_pipeline(
     untracked: bool,
     as_json: bool,
     profile: str | None,
+    view: int | None = None,
 ) -> int:
-    """Check, bind, run and show; return the exit status."""
+    """Check, bind, run and show; return the exit status.
+
+    Parameters
+    ----------
+    name, params, session, again, untracked, as_json, profile
+        As on the command line.
+    view
+        The port to serve the live page at; None: no page.
+    """
     from rich.console import Console
 
     plan, desk, parameters = prepared(name, params, profile)
     console = Console(soft_wrap=True)
     terminal: Terminal | LiveView = LiveView(console) if plan.file.stream else Terminal(console)
     watcher: Watcher = Silent() if as_json else terminal
-    onlookers = (terminal,) if isinstance(terminal, LiveView) and not as_json else ()
+    onlookers: tuple[Onlooker, ...] = (terminal,) if isinstance(terminal, LiveView) and not as_json else ()
+    page = None if view is None else opened_page(plan, desk, view)
+    if page is not None:
+        onlookers = (*onlookers, page)
     if not as_json:
         console.print(f"[bold]{plan.name}[/]  {plan.file.description}", highlight=False)
+    if page is not None:
+        click.echo(f"live page: {page.address}", err=as_json)
+    how, why = "failed", ""
     try:
         with logged(desk.data, lambda line: click.echo(line, err=True) if as_json else terminal.warn(line)):
             finished = run_batch(
@@ -62,17 +80,39 @@ def run_pipeline(
                 watcher=watcher,
                 onlookers=onlookers,
             )
+        how = finished.status
     except KeyboardInterrupt:
+        if page is not None:
+            page.ended("interrupted")
         terminal.stop()
         click.echo("interrupted: steps under way were abandoned", err=True)
         os._exit(INTERRUPTED)  # abandoned threads may still be waiting for the network
+    except Problem as problem:
+        why = str(problem)
+        raise
     finally:
         terminal.stop()
+        if page is not None:
+            page.ended(how, why)
     if as_json:
         click.echo(json.dumps(as_object(finished), default=str))
     else:
         _show(console, finished)
     return 1 if finished.status == "failed" else 0
+
+
+def opened_page(plan: Plan, desk: Desk, view: int) -> Page:
+    """The live page, served. Raises `Problem` for a pipeline that is no stream."""
+    if not plan.file.stream:
+        raise Problem(
+            f"{plan.name} runs once: there is nothing to watch.",
+            "`--view` is for a pipeline with a `stream:`; Prefect's UI shows the others.",
+        )
+    from flows.stream.page.page import Page, desk_token
+
+    page = Page(plan.name, plan.file.description or "", desk.name, desk_token(desk.data))
+    page.start(view)
+    return page
 
 
 def prepared(name: str, params: list[str], profile: str | None) -> tuple[Plan, Desk, dict[str, Any]]:
