@@ -44,6 +44,7 @@ def _product(subject: Subject, piece: Piece, each: dict[str, Any], location: Loc
         elif not isinstance(values, list) or not values:
             subject.say(at_key, "bad-value", f"`{key}`: expected a list with at least one item")
         else:
+            _twice(subject, [[value] for value in values], at_key)
             for position, value in enumerate(values):
                 check_value(subject, value, annotation, (*at_key, position), f"`{key}` of {piece.what}")
         _key(subject, piece, key, at_key)
@@ -53,6 +54,7 @@ def _rows(subject: Subject, piece: Piece, rows: list[dict[str, Any]], location: 
     if not rows:
         subject.say(location, "bad-value", "`each`: expected at least one item")
         return
+    _twice(subject, [list(row.values()) for row in rows], location)
     expected = expected_arguments(piece)
     for position, row in enumerate(rows):
         for key, value in row.items():
@@ -66,6 +68,16 @@ def _rows(subject: Subject, piece: Piece, rows: list[dict[str, Any]], location: 
         if set(row) != set(rows[0]):
             odd = ", ".join(f"`{key}`" for key in sorted(set(row) ^ set(rows[0])))
             subject.say((*location, position), "each-key", f"items must have the same keys; this differs in {odd}")
+
+
+def _twice(subject: Subject, items: list[list[Any]], location: Location) -> None:
+    """Each item has a name of its own: its values, as text."""
+    names = [",".join(str(value) for value in item) for item in items]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            line = subject.document.at((*location, names.index(name))).line
+            message = f"`{name}` stands here twice, first at line {line}"
+            subject.say((*location, position), "each-key", message, "take one out: its rows would come twice")
 
 
 def _key(subject: Subject, piece: Piece, key: str, location: Location) -> None:

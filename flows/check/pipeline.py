@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.check import (
+    ages,
     arguments,
+    beginnings,
     calls,
     connections,
     cycles,
+    endings,
     frames,
     grammar,
     inlined,
@@ -18,7 +21,11 @@ from flows.check import (
     modes,
     names,
     parameters,
+    remembered,
     schedule,
+    tables,
+    unused,
+    waiting,
     wiring,
 )
 from flows.check.building import build
@@ -120,11 +127,18 @@ class _Checker:
         wiring.check(subject)
         cycles.check(subject)
         frames.check(subject)
+        tables.check(subject)
+        beginnings.check(subject)
+        waiting.check(subject)
+        ages.check(subject)
+        remembered.check(subject)
         arguments.check(subject)
         items.check(subject)
         connections.check(subject)
         parameters.check(subject)
         schedule.check(subject, name, self.beside)
+        endings.check(subject)
+        unused.check(subject)
 
     def _inline(self, name: str) -> Plan | None:
         if name not in self.known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,21 @@ class Subject:
     def lacks(self, location: Location) -> bool:
         """Whether this part was dropped for its shape."""
         return location in self.dropped
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the file says that it is one, right or wrong."""
+        return bool(self.document.value.get("stream"))
+
+    @cached_property
+    def fed(self) -> frozenset[str]:
+        """Sources, and the steps that any feeds, directly or not. The wiring must be known."""
+        found = set(self.file.stream)
+        while more := {
+            name for name, piece in self.pieces.items() if name not in found and not found.isdisjoint(piece.upstream)
+        }:
+            found |= more
+        return frozenset(found)
 
     @property
     def ids(self) -> Mapping[str, Location]:

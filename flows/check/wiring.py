@@ -26,7 +26,10 @@ def check(subject: Subject) -> None:
                 piece.upstream.setdefault(port.step, location)
         _missing(subject, piece)
     if subject.file.output is not None:
-        _port(subject, subject.file.output, ("output",))
+        port = _port(subject, subject.file.output, ("output",))
+        if port is not None and port.step in subject.file.stream:
+            hint = "name a step, which is what a run can show for itself"
+            subject.say(("output",), "no-output", f"`{port.step}` is a source", hint)
 
 
 def _inputs(subject: Subject, piece: Piece, written: str | list[str] | Mapping[str, str] | None) -> None:

@@ -155,7 +155,7 @@ def test_rows_of_a_log_are_dropped_only_where_the_file_says_so_and_are_counted(p
         "p",
         """
         stream:
-          prints: {task: watch_prints, buffer: {rows: 10, full: drop_oldest}, window: {rows: 100}}
+          prints: {task: watch_prints, buffer: {rows: 10, full: drop_oldest}, window: {every: 1h}}
         steps:
           size: {task: sum_prints, in: prints}
         """,
