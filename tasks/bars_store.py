@@ -56,10 +56,8 @@ class BarStore:
 
     def read(self, series: Series, con_id: int) -> pd.DataFrame:
         """What is held of a contract: columns `COLUMNS`, in order of time; no rows where there is nothing."""
-        try:
-            return self._store.read(self._library, series.symbol(con_id))[0]
-        except DataProblem:
-            return no_bars()
+        symbol = series.symbol(con_id)
+        return self._store.read(self._library, symbol)[0] if self._store.has(self._library, symbol) else no_bars()
 
     def read_as_of(self, series: Series, con_id: int, wanted: Sessions, run: Run) -> tuple[pd.DataFrame, bool]:
         """(bars of these sessions as known in the run's session, whether they are adjusted as known later).
@@ -80,8 +78,15 @@ class BarStore:
 
     def write(self, series: Series, con_id: int, bars: pd.DataFrame, run: Run) -> None:
         """Keep all that is known of a contract, in place of what was."""
-        kept = {"key": run.key or run.id, "session": run.session.isoformat(), "pulled_by": run.id}
-        self._store.write(self._library, series.symbol(con_id), bars, kept)
+        self._store.write(self._library, series.symbol(con_id), bars, _kept(run))
+
+    def add(self, series: Series, con_id: int, bars: pd.DataFrame, run: Run) -> None:
+        """Keep more bars of a contract; each takes the place of the one of its time."""
+        self._store.append(self._library, series.symbol(con_id), bars, ["time"], _kept(run), upsert=True, on="time")
+
+
+def _kept(run: Run) -> dict[str, str]:
+    return {"key": run.key or run.id, "session": run.session.isoformat(), "pulled_by": run.id}
 
 
 def no_bars() -> pd.DataFrame:

@@ -22,7 +22,7 @@ from tasks.contracts import contracts_of, with_benchmark
 from tasks.declare import task
 from tasks.run import Run
 from tasks.sessions import closed_sessions, moment_of
-from tasks.stored_history import DailyBars, Kind, Puller, bars_as_known, running
+from tasks.stored_history import DailyBarReader, Kind, Puller, bars_as_known, running
 from tasks.wording import listed
 
 if TYPE_CHECKING:
@@ -127,12 +127,12 @@ def _with_history(contracts: list[Contract]) -> list[Contract]:
     return [contract for contract in contracts if contract.security_type not in WITHOUT_HISTORY]
 
 
-def _daily_closes(broker: Broker, calendar: str, sessions: Sessions, begun: int) -> tuple[DailyBars, Kind]:
+def _daily_closes(broker: Broker, calendar: str, sessions: Sessions, begun: int) -> tuple[DailyBarReader, Kind]:
     """How daily bars are asked for, read and kept."""
     from tasks.connections.ib.histories import daily
 
     market = market_of(broker)
-    reader = DailyBars(calendar, sessions)
+    reader = DailyBarReader(calendar, sessions)
 
     def ask(contract: Contract, count: int) -> Question:
         return daily(contract, count, adjusted=True)

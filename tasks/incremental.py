@@ -74,16 +74,17 @@ def taken(stored: pd.DataFrame, answer: Answer, wanted: Sessions, asked: int, *,
     sessions = wanted[-asked:]
     bars = within(answer.bars, sessions)
     same = agreement(stored, bars, TOLERANCE)
-    older = stored[stored["session"].to_numpy().astype("datetime64[D]") < sessions[0]]
+    days = stored["session"].to_numpy().astype("datetime64[D]")
+    others = stored[(days < sessions[0]) | (days > sessions[-1])]
     agrees = len(same) > 0 and bool(same.all())
     corrects = not agrees and _only_the_last(same)
     if not (agrees or corrects):
         if not is_longest and (asked < len(wanted) or answer.since > wanted[0]):
             return Taken(None)
-        # Nothing is known of how older bars would be adjusted: earlier versions in the store have them.
-        older = no_bars()
+        # Nothing is known of how others would be adjusted: earlier versions in the store have them.
+        others = no_bars()
     vouched = sessions[sessions >= answer.since]
-    joined = _joined(older, stored, bars, vouched)
+    joined = _joined(others, stored, bars, vouched)
     if agrees:
         return Taken(joined)
     if corrects:
@@ -99,10 +100,10 @@ def _only_the_last(same: pd.Series[bool]) -> bool:
     return len(earlier) > 0 and bool(earlier.all())
 
 
-def _joined(older: pd.DataFrame, stored: pd.DataFrame, answer: pd.DataFrame, asked: Sessions) -> pd.DataFrame:
-    """Older bars, then the answer's; sessions between that have none are marked so."""
+def _joined(others: pd.DataFrame, stored: pd.DataFrame, answer: pd.DataFrame, asked: Sessions) -> pd.DataFrame:
+    """Bars of other sessions, and the answer's; sessions between that have none are marked so."""
     kept = _first_pulled(stored, answer)
-    parts = [older, kept, _absences(answer, asked)]
+    parts = [others, kept, _absences(answer, asked)]
     filled = [part for part in parts if len(part)]
     if not filled:
         return no_bars()

@@ -171,7 +171,7 @@ class Puller:
             note(f"The last stored bar of {listed(corrected)} was corrected by the broker.")
 
 
-class DailyBars:
+class DailyBarReader:
     """Reads daily bars; those on other days than the calendar's sessions are of no use, and counted."""
 
     def __init__(self, calendar: str, sessions: Sessions) -> None:
