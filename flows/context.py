@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from tasks.connections.scope import Deadline
 
 if TYPE_CHECKING:
     from flows.dask_cluster import Cluster
+    from tasks.connections.arctic import Stored
 
 
 class OpenConnections:
@@ -56,13 +57,22 @@ class OpenConnections:
 
     def read_origin(self, origin: Mapping[str, Any]) -> pd.DataFrame:
         """A frame that the journal keeps by reference, read again from the store it came from."""
+        return self._stored(origin).frame
+
+    def row_versions(self, origin: Mapping[str, Any]) -> Sequence[int] | None:
+        """Which version of its symbol brought each row of such a frame; None where all came with the one read."""
+        versions = self._stored(origin).versions
+        return None if versions is None else [int(one) for one in versions]
+
+    def _stored(self, origin: Mapping[str, Any]) -> Stored:
         from tasks.connections.arctic import FrameStore
+        from tasks.connections.arctic_query import selection_of
 
         store = self.opened(str(origin["store"]))
         if not isinstance(store, FrameStore):
             raise Problem(f"Connection `{origin['store']}` no longer is a store of frames.")
-        frame, _ = store.read(origin["library"], origin["symbol"], origin["version"])
-        return frame
+        selection = selection_of(origin.get("selection", {}))
+        return store.select(origin["library"], origin["symbol"], selection, origin["version"])
 
     def close(self) -> None:
         """Close all that were made."""

@@ -24,7 +24,7 @@ def _journal(profile: str | None) -> Iterator[Journal]:
     desk = load_desk(find_root() / FOLDER, profile)
     connections = OpenConnections(desk)
     try:
-        with Journal(desk.data, connections.read_origin) as journal:
+        with Journal(desk.data, connections.read_origin, connections.row_versions) as journal:
             yield journal
     finally:
         connections.close()

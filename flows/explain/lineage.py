@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -12,12 +13,15 @@ from flows.document import parse
 from flows.explain.evidence import Evidence, Explanation, Rows
 from flows.explain.selection import Wanted, choose, narrowed, unknown_column
 from flows.journal import FrameRef, Journal, Producer, RunRecord, StepRecord
-from schemas.audit import Alerts, FrameWrites, RowWrites
+from schemas.audit import Alerts, FrameCompactions, FrameSnapshots, FrameWrites, RowWrites
 from schemas.frame import Frame
 from tasks.connections.problems import Problem
+from tasks.wording import listed
 
-RECEIPTS = {model.__name__ for model in (Alerts, FrameWrites, RowWrites)}
+RECEIPTS = {model.__name__ for model in (Alerts, FrameCompactions, FrameSnapshots, FrameWrites, RowWrites)}
 """What effects yield: that something was done, not what it was done with."""
+_WRITERS = 10
+"""Runs that are followed where rows of many were read; the others are only counted."""
 
 
 def explain(
@@ -93,7 +97,7 @@ class _Walk:
         step = _found(record, name)
         rows: list[Rows] = []
         further = wanted
-        origin: FrameRef | None = None
+        read: tuple[FrameRef, Rows] | None = None
         for output, ref in step.outputs.items():
             if field is not None and output != field:
                 continue
@@ -101,15 +105,15 @@ class _Walk:
             rows.append(chosen)
             if (len(rows) == 1 or further.rows is wanted.rows) and not through:
                 further = further_here
-                origin = ref
+                read = ref, chosen
         con_ids = _union(wanted.con_ids, further.con_ids)
         messages = self.journal.messages(run, name, con_ids)
         evidence = Evidence(parameter, record, step, tuple(rows), con_ids, tuple(messages), remark=_state(step))
         if self._was_shown(run, name, rows, further):
             return replace(evidence, repeated=True)
-        return self._with_inputs(evidence, further, origin)
+        return self._with_inputs(evidence, further, read)
 
-    def _with_inputs(self, evidence: Evidence, wanted: Wanted, origin: FrameRef | None) -> Evidence:
+    def _with_inputs(self, evidence: Evidence, wanted: Wanted, read: tuple[FrameRef, Rows] | None) -> Evidence:
         step = evidence.step
         if (doer := self._doer(step)) is not None:
             # What this run gave the step had no effect: the recorded result came from the inputs of that run.
@@ -123,15 +127,18 @@ class _Walk:
         ]
         if len(inputs) > 1 and step.task == "gather":
             inputs = [one for one in inputs if any(len(rows.frame) for rows in one.rows)] or inputs
-        if origin is None or origin.origin is None:
+        if read is None or (origin := read[0].origin) is None:
             return replace(evidence, inputs=tuple(inputs))
-        where = origin.origin
-        said = f"{where['library']}/{where['symbol']} version {where['version']} of `{where['store']}`"
-        writer = self.journal.writer(where["store"], where["library"], where["symbol"], where["version"])
-        if writer is None:
+        said = _place(origin)
+        writers = self.journal.writers(origin, [int(row) for row in read[1].frame.index])
+        if not writers:
             return replace(evidence, inputs=tuple(inputs), remark=f"{said}, which no run in this journal wrote")
-        inputs.append(self.step(writer.run, writer.step, None, "written by", wanted, through=True))
-        return replace(evidence, inputs=tuple(inputs), remark=f"{said}, written by run {writer.run}")
+        inputs += [
+            self.step(writer.run, writer.step, None, "written by", wanted, through=True)
+            for writer in writers[:_WRITERS]
+        ]
+        told = f"written by run{'' if len(writers) == 1 else 's'} {listed([one.run for one in writers], _WRITERS)}"
+        return replace(evidence, inputs=tuple(inputs), remark=f"{said}, {told}")
 
     def _doer(self, step: StepRecord) -> Producer | None:
         """The step of an earlier run that had the effect whose result this one only repeats."""
@@ -176,6 +183,12 @@ class _Walk:
         if ref.id not in self.frames:
             self.frames[ref.id] = self.journal.frame(ref)
         return self.frames[ref.id]
+
+
+def _place(origin: Mapping[str, Any]) -> str:
+    if "table" in origin:
+        return f"table {origin['table']} of `{origin['database']}`"
+    return f"{origin['library']}/{origin['symbol']} version {origin['version']} of `{origin['store']}`"
 
 
 def _yielding(record: RunRecord) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from flows.journal import messages, queries
+from flows.journal import messages, queries, writers
 from flows.journal.database import JournalDatabase, insert
 from flows.journal.kept import KeptFrames, ReadOrigin
 from flows.journal.records import FrameRef, Producer, RawMessage, RunRecord
@@ -37,12 +37,17 @@ class Journal:
     read_origin
         Reads a frame that is kept by reference, given its origin (store, library, symbol, version).
         Where absent, such frames can't be read back.
+    row_versions
+        Tells, given such an origin, which version of the symbol brought each row; None where all came at once.
     """
 
-    def __init__(self, folder: Path, read_origin: ReadOrigin | None = None) -> None:
+    def __init__(
+        self, folder: Path, read_origin: ReadOrigin | None = None, row_versions: writers.RowVersions | None = None
+    ) -> None:
         self.folder = folder / "journal"
         self._database = JournalDatabase(self.folder)
         self._frames = KeptFrames(self.folder, self._database, read_origin)
+        self._row_versions = row_versions
         self._lock = threading.Lock()
         self._messages: dict[tuple[str, str], list[Message]] = {}
 
@@ -234,6 +239,10 @@ class Journal:
             [store, library, symbol, version],
         )
         return Producer(found[0]["run"], found[0]["step"]) if found else None
+
+    def writers(self, origin: Mapping[str, Any], rows: Sequence[int]) -> list[Producer]:
+        """The steps that wrote these rows of a frame that was read, the latest first; those of this journal."""
+        return writers.of_rows(self._database, origin, rows, self._row_versions)
 
     def runs(self, limit: int = 20, pipeline: str | None = None) -> list[RunRecord]:
         """The latest runs, latest first, without their steps."""

@@ -64,9 +64,10 @@ class KeptFrames:
         # Attributes outlive changes: only the hash tells whether the frame still is what was read.
         unchanged = bool(origin) and origin.pop("content", None) == content
         ref = FrameRef(content, schema, len(frame), origin if unchanged else None)
-        packed = None if unchanged else self._packed(ref, frame)
+        by_reference = _is_pinned(ref)
+        packed = None if by_reference else self._packed(ref, frame)
         with self._lock:
-            if unchanged or packed is not None:
+            if by_reference or packed is not None:
                 self._held[_key(ref)] = (ref, packed)
             if len(frame) <= _RECENT_ROWS:
                 self._recent[content] = frame.copy()
@@ -81,7 +82,7 @@ class KeptFrames:
                 return self._recent[content].copy()
             held = self._held.get((content, False)) or self._held.get((content, True))
         if held is not None:
-            origin, packed = held[0].origin, held[1]
+            origin, packed = (held[0].origin if _is_pinned(held[0]) else None), held[1]
         else:
             known = self._database.rows(
                 "SELECT origin, packed, at FROM frames LEFT JOIN contents ON contents.frame = id"
@@ -207,7 +208,12 @@ class KeptFrames:
 
 def _key(ref: FrameRef) -> tuple[str, bool]:
     """A frame may be held by reference and as a copy."""
-    return ref.id, ref.origin is not None
+    return ref.id, _is_pinned(ref)
+
+
+def _is_pinned(ref: FrameRef) -> bool:
+    """Whether it can be read again where it came from: a table's rows can't, once others have been written."""
+    return ref.origin is not None and "version" in ref.origin
 
 
 def _is_expired(database: sqlite3.Connection, content: str) -> bool:
@@ -215,7 +221,7 @@ def _is_expired(database: sqlite3.Connection, content: str) -> bool:
 
 
 def _insert(database: sqlite3.Connection, ref: FrameRef, packed: bytes | None) -> None:
-    origin = None if ref.origin is None else json.dumps(ref.origin, default=str)
+    origin = json.dumps(ref.origin, default=str) if _is_pinned(ref) else None
     if database.execute("DELETE FROM expired WHERE frame = ?", (ref.id,)).rowcount:
         database.execute("UPDATE frames SET origin = ? WHERE id = ?", (origin, ref.id))
     database.execute(

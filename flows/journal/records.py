@@ -19,7 +19,8 @@ class FrameRef:
     schema: str
     rows: int
     origin: Mapping[str, Any] | None = None
-    """Where it was read from: store, library, symbol, version. Such a frame isn't copied."""
+    """Where it was read from. Of a store: store, library, symbol, version; such a frame isn't copied. Of a
+    database: database, table, and who wrote its rows."""
 
 
 @dataclass(frozen=True)

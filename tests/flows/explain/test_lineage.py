@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,11 @@ import pytest
 from flows.explain import Evidence, Explanation, explain
 from flows.journal import Journal, Producer
 from tasks.connections.arctic import FrameStore
+from tasks.connections.arctic_query import Selection
 from tasks.connections.problems import Problem
-from tasks.frames import read_frame, write_frame
+from tasks.connections.sql import Database
+from tasks.frames import read_frame, upsert_frame, write_frame
+from tasks.rows import read_rows, write_rows
 from tasks.run import Run
 
 AAPL, MSFT, SPY, OPTION = 265598, 272093, 756733, 900000101
@@ -187,6 +191,85 @@ def test_a_stored_frame_leads_to_the_run_that_wrote_it(
     assert frame(at(told, "written by"))["symbol"].tolist() == ["betas"]
     assert frame(at(told, "written by", "frame"))["con_id"].tolist() == [AAPL]
     assert set(frame(at(told, "written by", "frame", "returns"))["con_id"]) == {AAPL, SPY}
+
+
+def test_part_of_a_stored_frame_leads_there_too_and_is_not_copied(
+    hedge_run: str, begin: Callable[..., None], record: Recorder, tmp_path: Path, journal: Journal
+) -> None:
+    with FrameStore("frames", FrameStore.Settings(), tmp_path) as store:
+        betas = journal.frame(journal.run(hedge_run).step("betas").outputs[None])
+        run = Run(hedge_run, "beta_hedge", date(2022, 11, 23), "save_part", "key")
+        receipt = write_frame(betas, store, run, "part", "betas")
+        record(hedge_run, "save_part", receipt, "FrameWrites", {"frame": ("betas", None)})
+        begin("1ive9", "beta_hedge_live")
+        part = read_frame(store, RUN, "part", "betas", columns=["con_id", "beta"], where={"con_id": AAPL})
+        ref = record("1ive9", "betas", part, "", task="read_frame")
+    assert ref.origin is not None
+    assert ref.origin["selection"] == {"columns": ["con_id", "beta"], "where": {"con_id": AAPL}}
+    told = explain(journal, "1ive9", "betas", None)
+    assert told.root.remark == "part/betas version 0 of `frames`, written by run 5eed"
+
+
+def test_each_row_of_a_frame_that_grew_leads_to_the_run_that_brought_it(tmp_path: Path) -> None:
+    def bars(con_id: int, day: int, close: float) -> pd.DataFrame:
+        return pd.DataFrame({"con_id": [con_id], "session": pd.to_datetime([f"2022-12-{day}"]), "close": [close]})
+
+    def versions(origin: Mapping[str, Any]) -> Sequence[int] | None:
+        found = store.select(origin["library"], origin["symbol"], Selection(), origin["version"]).versions
+        return None if found is None else [int(one) for one in found]
+
+    def read(origin: Mapping[str, Any]) -> pd.DataFrame:
+        return store.read(origin["library"], origin["symbol"], origin["version"])[0]
+
+    def begun(run: str) -> None:
+        described = {"params": {}, "desk": {}, "versions": {}, "slot": "manual", "clock": "wall", "trigger": "test"}
+        started = pd.Timestamp("2022-11-23 20:45", tz="UTC")
+        journal.begin_run(run=run, pipeline="pull", text="", session=RUN.session, started=started, **described)
+
+    def step(run: str, name: str, made: pd.DataFrame, schema: str, **inputs: tuple[str, str | None]) -> None:
+        journal.begin_step(run=run, step=name, task=name, item=None, source_hash="", arguments={}, inputs=inputs)
+        ref = journal.put_frame(made, schema)
+        journal.end_step(run, name, "completed", seconds=0.1, attempts=1, outputs={None: ref}, notes=[])
+
+    with (
+        FrameStore("frames", FrameStore.Settings(), tmp_path) as store,
+        Journal(tmp_path, read, versions) as journal,
+    ):
+        for run, pulled in (("a1", bars(AAPL, 27, 1.0)), ("b2", bars(MSFT, 28, 2.0)), ("c3", bars(AAPL, 27, 3.0))):
+            begun(run)
+            step(run, "bars", pulled, "")
+            of = Run(run, "pull", RUN.session, "save", run)
+            receipt = upsert_frame(pulled, store, of, "market", "bars", key=["con_id", "session"])
+            step(run, "save", receipt, "FrameWrites", frame=("bars", None))
+        begun("d4")
+        step("d4", "prices", read_frame(store, RUN, "market", "bars"), "")
+        told = explain(journal, "d4", "prices", {"con_id": str(AAPL)})
+        assert told.root.remark == "market/bars version 2 of `frames`, written by run c3"  # a1's bar was corrected
+        assert frame(at(told, "written by", "frame"))["close"].tolist() == [3.0]
+        both = explain(journal, "d4", "prices", None)
+        assert [one.run.id for one in both.root.inputs] == ["c3", "b2"]
+
+
+def test_rows_of_a_table_lead_to_the_runs_that_wrote_them(
+    begin: Callable[..., None], record: Recorder, tmp_path: Path, journal: Journal
+) -> None:
+    with Database("tables", Database.Settings(), tmp_path) as database:
+        for run, con_id in (("f1", AAPL), ("f2", MSFT)):
+            begin(run, "pull")
+            fills = pd.DataFrame({"exec_id": [run], "con_id": [con_id]})
+            record(run, "fills", fills, "")
+            journal.intend(f"key-{run}", run, "save")
+            receipt = write_rows(fills, database, Run(run, "pull", RUN.session, "save", f"key-{run}"), "fills")
+            record(run, "save", receipt, "RowWrites", {"rows": ("fills", None)})
+        begin("f3", "eod")
+        read = read_rows(database, "fills")
+        record("f3", "ours", read, "", task="read_rows")
+        write_rows(read.tail(1), database, Run("f9", "other", RUN.session, "save", "key-f1"), "fills")  # since then
+    told = explain(journal, "f3", "ours", {"con_id": str(MSFT)})
+    assert told.root.remark == "table fills of `tables`, written by run f2"
+    assert frame(at(told, "written by", "rows"))["exec_id"].tolist() == ["f2"]
+    assert explain(journal, "f3", "ours", None).root.remark.endswith("written by runs f2, f1")
+    assert journal.frame(journal.run("f3").step("ours").outputs[None])["exec_id"].tolist() == ["f1", "f2"]
 
 
 def test_a_stored_frame_that_no_run_wrote_says_so(
