@@ -53,12 +53,61 @@ def main() -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, metavar="[FILES]…")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="For people, programs, annotations on GitHub, or code scanners.",
+)
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
 @_desk
-def check(files: tuple[str, ...], desk: str | None) -> None:
-    """Check pipeline files; all of pipelines/ when none is named. Shows every mistake at once."""
+def check(files: tuple[str, ...], style: str, desk: str | None, *, watch: bool) -> None:
+    """Check pipeline files; all of pipelines/ when none is named. Shows every mistake at once.
+
+    Exits 1 where a file has errors, 2 where there is no such file.
+    """
     from flows.commands.check import check_files
 
-    sys.exit(check_files(list(files), desk))
+    sys.exit(check_files(list(files), desk, style, watch=watch))
+
+
+@main.command()
+@click.option("--check", "only_check", is_flag=True, help="Only say whether it is current; exit 1 where it isn't.")
+def editor(*, only_check: bool) -> None:
+    """Write pipelines/pipeline.schema.json, by which editors complete and check pipeline files as one types."""
+    from flows.commands.editor import write_schema
+
+    sys.exit(write_schema(only_check=only_check))
+
+
+@main.command()
+@click.argument("pipeline", metavar="NAME|FILE")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "svg", "html"]),
+    default="text",
+    show_default=True,
+    help="For the terminal, a picture, or a page.",
+)
+@_desk
+def show(pipeline: str, style: str, desk: str | None) -> None:
+    """Show a pipeline's graph: each frame's schema, logs and tables, effects."""
+    from flows.commands.show import show_pipeline
+
+    sys.exit(show_pipeline(pipeline, style, desk))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--from", "example", metavar="EXAMPLE", help="A pipeline of the project to begin with.")
+def new(name: str, example: str | None) -> None:
+    """Write a new pipeline: a commented starter that checks, or a copy of another one."""
+    from flows.commands.new import write_pipeline
+
+    write_pipeline(name, example)
 
 
 @main.command()
@@ -301,6 +350,15 @@ def explain(run: str, step: str | None, conditions: tuple[str, ...], as_json: bo
     from flows.commands.history import explain_run
 
     explain_run(run, step, list(conditions), as_json=as_json, profile=desk)
+
+
+@main.command("lsp")
+@click.option("--tcp", "port", type=click.IntRange(1, 65535), metavar="PORT", help="Wait for one editor at this port.")
+def language_server(port: int | None) -> None:
+    """Serve an editor: mistakes as one types, completion, names. Editors start it themselves: see docs/editor.md."""
+    from flows.commands.lsp import serve
+
+    serve(port)
 
 
 @main.command()
