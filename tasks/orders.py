@@ -26,7 +26,6 @@ from tasks.order_frames import orders_frame
 from tasks.run import OrderPolicy, Run
 from tasks.wording import amount, counted, listed
 
-NEVER_SENT = ("planned", "refused", "rejected", "expired", "waiting")
 EXITS: dict[str, Action] = {"BUY": "SELL", "SELL": "BUY"}
 
 
@@ -63,9 +62,10 @@ def plan_orders(
     placed
         What was placed last: `last: {placed: orders}`.
     cooldown
-        So long after an order was sent in a contract and account no other one is planned there. Between an order's
-        fill and the position that it makes there is a moment in which the book still looks as it did: without a
-        cooldown a stream would trade twice.
+        So long after an order was placed in a contract and account, and after any order working there was last
+        filled, no other one is planned there. Between an order's fill and the position that it makes there is a
+        moment in which the book still looks as it did: without a cooldown a stream would trade twice. An order that
+        was refused is not tried again any sooner: a stream would send it with each tick.
     account
         Who trades; the first of the policy's accounts where it isn't given.
     order_type
@@ -109,7 +109,7 @@ def plan_orders(
     for trade in hedge.to_dict("records"):
         symbol, price = str(trade["symbol"]), float(trade["price"])
         wanted = _still_wanted(float(trade["quantity"]), trader, int(trade["con_id"]), symbol, working)
-        if wanted == 0 or _is_cooling(trader, int(trade["con_id"]), placed, run.now() - cooldown):
+        if wanted == 0 or _is_cooling(trader, int(trade["con_id"]), placed, working, run.now() - cooldown):
             continue
         quantity = abs(wanted)
         money = quantity * price * float(trade["multiplier"])
@@ -168,12 +168,20 @@ def _still_wanted(
     return left
 
 
-def _is_cooling(account: str, con_id: int, placed: DataFrame[Orders] | None, since: pd.Timestamp) -> bool:
-    """Whether an order of this contract and account was sent after that."""
-    if placed is None or placed.empty:
-        return False
-    mine = placed[(placed["con_id"] == con_id) & (placed["account"] == account) & (placed["time"] > since)]
-    return bool((~mine["status"].isin(NEVER_SENT)).any())
+def _is_cooling(
+    account: str,
+    con_id: int,
+    placed: DataFrame[Orders] | None,
+    working: DataFrame[OpenOrders] | None,
+    since: pd.Timestamp,
+) -> bool:
+    """Whether an order of this contract and account was placed, or filled in part, after that."""
+    filled = None if working is None else working[working["filled"] > 0]
+    return any(
+        bool(((orders["con_id"] == con_id) & (orders["account"] == account) & (orders["time"] > since)).any())
+        for orders in (placed, filled)
+        if orders is not None
+    )
 
 
 def _exits(entry: Mapping[str, Any], take_profit: float | None, stop_loss: float | None) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -146,13 +147,13 @@ def watch_orders(broker: Broker, run: Run) -> Stream[DataFrame[OpenOrders]]:
     Of other programs' orders the broker tells only when it is asked: they are as they were at the start, and
     after each reconnect. An order that is over comes once more, with nothing remaining.
     """
-    return Stream({"orders": broker.watch_orders()}, _read_orders, OpenOrders, run.clock)
+    return Stream({"orders": broker.watch_orders()}, _read_orders, OpenOrders, run.clock, is_whole=_at_once)
 
 
 @source
 def watch_order_statuses(broker: Broker, run: Run) -> Stream[DataFrame[OrderStatuses]]:
     """How far orders have come, as they change; see `watch_orders`."""
-    return Stream({"orders": broker.watch_orders()}, _read_statuses, OrderStatuses, run.clock)
+    return Stream({"orders": broker.watch_orders()}, _read_statuses, OrderStatuses, run.clock, is_whole=_at_once)
 
 
 def _read_orders(arrivals: list[Arrival]) -> pd.DataFrame:
@@ -164,5 +165,11 @@ def _read_statuses(arrivals: list[Arrival]) -> pd.DataFrame:
 
 
 def _latest(arrivals: list[Arrival]) -> list[BookOrder]:
-    """Each order as it was last."""
-    return list({arrival.row.key: arrival.row for arrival in arrivals}.values())
+    """Each order as it was last, with when that was told by the run's clock: a cooldown is held against it."""
+    latest = {arrival.row.key: arrival for arrival in arrivals}
+    return [replace(arrival.row, updated_ns=arrival.time) for arrival in latest.values()]
+
+
+def _at_once() -> bool:
+    """What is known is there when the subscription is."""
+    return True

@@ -80,7 +80,9 @@ def watch_positions(broker: Broker, run: Run, accounts: list[str] | None = None)
         known.update(key for key, row in rows.items() if row.quantity != 0)
         return _frame(told)
 
-    return Stream({"": broker.follow_positions()}, read, Positions, run.clock)
+    followed = broker.follow_positions()
+    # Half a book would be hedged like a whole one.
+    return Stream({"": followed}, read, Positions, run.clock, is_whole=lambda: followed.wait_whole(0.0))
 
 
 def _frame(rows: Iterable[Position]) -> pd.DataFrame:

@@ -30,6 +30,10 @@ from tasks.wording import listed
 GRACE = 1.0
 """Seconds that the first prices of a contract are waited for, so that its first row isn't half a quote."""
 
+PATIENCE = 5.0
+"""Seconds that every contract has for its first price before those of the others are given on: a book of which
+only a part is priced would be hedged as if that were all of it."""
+
 WAKE = 0.2
 
 PriceKind = Literal["mid", "last", "close", "none"]
@@ -127,7 +131,8 @@ def watch_quotes(
     -------
     Stream of Quotes
         With `keep: latest`, the market now. What comes faster than it is taken is drawn together:
-        a batch has one row a contract, its latest. A contract that the broker refuses, for want of
+        a batch has one row a contract, its latest; the first waits a few seconds for a price of each of them.
+        A contract that the broker refuses, for want of
         lines or permissions, has one row with price null and kind none, and a note says why.
 
     Raises
@@ -141,19 +146,22 @@ def watch_quotes(
     is_simulated = broker.is_simulated()
     waiting: dict[int, Seen] = {}
     until = dict.fromkeys(contracts, math.inf)
+    begins, has_begun = time.monotonic() + PATIENCE, False
 
     def refuse(con_id: int, problem: Problem) -> None:
         until[con_id] = 0.0
         waiting[con_id] = Seen(contracts[con_id], Quote(con_id, reason=str(problem)), run.now())
 
     def read(arrivals: list[Arrival]) -> pd.DataFrame:
+        nonlocal has_begun
         now = time.monotonic()
         for con_id, moment, latest in arrivals:
             quote = quote_of(con_id, latest, is_simulated)
             waiting[con_id] = Seen(contracts[con_id], quote, pd.Timestamp(moment, unit="ns", tz="UTC"))
             is_whole = quote.bid > 0 and quote.ask > 0
             until[con_id] = 0.0 if is_whole else min(until[con_id], now + GRACE)
-        ready = sorted(con_id for con_id in waiting if until[con_id] <= now)
+        has_begun = has_begun or now >= begins or all(moment <= now for moment in until.values())
+        ready = sorted(con_id for con_id in waiting if until[con_id] <= now) if has_begun else []
         return _frame([waiting.pop(con_id) for con_id in ready], price, calendar)
 
     return Stream(followed, read, Quotes, run.clock, wake=WAKE, refused=refuse)

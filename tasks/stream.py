@@ -22,6 +22,9 @@ from tasks.wording import listed
 
 F = TypeVar("F")
 
+LOOK = 0.02
+"""Seconds between two looks at whether all that there is at the beginning has come."""
+
 TICK = 1.0
 """Seconds between two looks at a gateway's clock, which tells no finer."""
 
@@ -34,6 +37,8 @@ class Batch(NamedTuple):
     """Of the last message that is in it or in one before: it goes up from batch to batch."""
     time: pd.Timestamp
     """When it was made, by the run's clock."""
+    is_all: bool = False
+    """It holds all that there is: what was told before and isn't in it is no more. It may have no rows."""
 
 
 class Arrival(NamedTuple):
@@ -73,6 +78,9 @@ class Stream(Generic[F]):
         Seconds after which `read` is called with nothing, where nothing has come: for what ends by the clock.
     refused
         Called with the key and the problem of a subscription that is refused, before the next `read`.
+    is_whole
+        Whether all that there is at the beginning has come, for a source that tells it: the first batch holds
+        it all and says so. None: each batch is what has come.
     """
 
     def __init__(
@@ -85,6 +93,7 @@ class Stream(Generic[F]):
         limit: int = 20_000,
         wake: float | None = None,
         refused: Callable[[Any, Problem], None] | None = None,
+        is_whole: Callable[[], bool] | None = None,
     ) -> None:
         self.bad = 0
         """Rows left out because they break the schema; each way in which they do is noted once."""
@@ -97,6 +106,8 @@ class Stream(Generic[F]):
         self._told: set[Hashable] = set()
         self._known_faults: set[str] = set()
         self._is_closed = False
+        self._is_whole = is_whole
+        """None once the beginning has been told."""
         self._bell = threading.Event()
         for subscription in self._subscriptions.values():
             subscription.bell = self._bell.set
@@ -137,8 +148,14 @@ class Stream(Generic[F]):
         """The next batch, once there is one. Raises the problem that every subscription ended with."""
         wakes = False
         while not self._is_closed:
+            has_begun = self._is_whole is None or self._is_whole()  # asked before collecting: no row comes between
             news = self._collect() or wakes
-            if self._pending or news:
+            if self._is_whole is not None and not self._is_refused():
+                if has_begun:
+                    self._is_whole = None
+                    return self._batch(is_all=True)
+                self._bell.wait(LOOK)
+            elif self._pending or news:
                 wakes = False
                 batch = self._batch()
                 if len(batch.rows):
@@ -151,7 +168,7 @@ class Stream(Generic[F]):
 
     def _collect(self) -> bool:
         """Take what has come, unless some is left; whether a subscription was refused."""
-        if self._pending:
+        if self._pending and self._is_whole is None:
             return False
         self._bell.clear()  # before taking, so that what comes meanwhile rings again
         taken = [
@@ -166,11 +183,12 @@ class Stream(Generic[F]):
         )
         return self._tell_refused()
 
-    def _batch(self) -> Batch:
-        arrivals = [self._pending.popleft() for _ in range(min(self._limit, len(self._pending)))]
+    def _batch(self, is_all: bool = False) -> Batch:
+        count = len(self._pending) if is_all else min(self._limit, len(self._pending))
+        arrivals = [self._pending.popleft() for _ in range(count)]
         self._sequence += len(arrivals)
         now = pd.Timestamp(arrivals[-1].time if arrivals else self._time.now(), unit="ns", tz="UTC")
-        return Batch(self._valid(self._read(arrivals)), self._sequence, now)
+        return Batch(self._valid(self._read(arrivals)), self._sequence, now, is_all)
 
     def _valid(self, frame: pd.DataFrame) -> pd.DataFrame:
         rows = frame.reset_index(drop=True)

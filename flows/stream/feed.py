@@ -58,6 +58,8 @@ class Feed:
         self.place = place
         self.inbox = Inbox(place.name, place.model, place.terms, bell)
         self.quarantined = 0
+        self.has_told = False
+        """It has given something since it was first opened."""
         self.ended = False
         """It has told all that it will."""
         self.problem = ""
@@ -145,7 +147,8 @@ class Feed:
                         self.problem = ""
                         self._tell(self.place.name, "works again")
                     wait = FIRST_WAIT
-                    self.inbox.put(self._good(batch.rows), batch.sequence)
+                    self.inbox.put(self._good(batch.rows), batch.sequence, getattr(batch, "is_all", False))
+                    self.has_told = True
                 if generation == self._generation:
                     self.ended = True
                     self.inbox.finish()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -125,6 +125,7 @@ class Graph:
         now: pd.Timestamp,
         stale: Mapping[str, str],
         sequences: Mapping[str, int] | None = None,
+        whole: Collection[str] = (),
     ) -> Fired:
         """Take rows in and run what they touch.
 
@@ -138,11 +139,13 @@ class Graph:
             Why a source isn't up to date, for those that aren't.
         sequences
             Of each source that has new rows: the number of its last one.
+        whole
+            Sources whose rows are all that there is: what their tables held before is let go of.
         """
         self.number += 1
         self.sequences |= sequences or {}
         self.clock.move_to(now)
-        touched = {name for name in rows if self._enter(name, rows[name], now)}
+        touched = {name for name in rows if self._enter(name, rows[name], now, name in whole)}
         for name in self.layout.sources:
             self.held[name].stale = stale.get(name, "")
         ran: list[str] = []
@@ -162,13 +165,18 @@ class Graph:
         return Fired(self.number, now, tuple(ran), acted, tuple(failed), dict(self.sequences))
 
     def replay(
-        self, rows: Mapping[str, pd.DataFrame], now: pd.Timestamp, stale: Mapping[str, str], world: World
+        self,
+        rows: Mapping[str, pd.DataFrame],
+        now: pd.Timestamp,
+        stale: Mapping[str, str],
+        world: World,
+        whole: Collection[str] = (),
     ) -> Fired:
         """Fire again what was fired then: asked again is whoever answered then, and no other."""
         live, self._world = self._world, world
         self._is_replay = True
         try:
-            return self.fire(rows, now, stale)
+            return self.fire(rows, now, stale, whole=whole)
         finally:
             self._world, self._is_replay = live, False
 
@@ -206,11 +214,13 @@ class Graph:
         """The frame of a step or a source now."""
         return self.held[port.step].frame(port.field)
 
-    def _enter(self, name: str, rows: pd.DataFrame, now: pd.Timestamp) -> bool:
+    def _enter(self, name: str, rows: pd.DataFrame, now: pd.Timestamp, is_all: bool) -> bool:
         source, held = self.layout.sources[name], self.held[name]
         held.firing, held.at = self.number, now
         self.meters[name].ran(len(rows), 0.0)
         if (table := self._tables.get(name)) is not None:
+            if is_all:
+                table.clear()
             table.update(rows)
             held.frames = {None: table.frame}
         elif source.span is not None:
@@ -218,7 +228,7 @@ class Graph:
         else:
             held.frames = {None: rows}
             self._hand_on(name, held.frames)
-        return len(rows) > 0
+        return is_all or len(rows) > 0
 
     def _slid(self, source: SourcePlace, held: Held, rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
         """The rows of the last span of time, by when they entered."""

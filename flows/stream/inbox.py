@@ -41,6 +41,8 @@ class Taken:
     sequence: int
     received: float
     """When the oldest of them came, by the monotonic clock."""
+    is_all: bool = False
+    """What the table held before is no more."""
 
 
 @dataclass
@@ -91,13 +93,25 @@ class Inbox:
         self._oldest: float | None = None
         self._closed = False
         self._finished = False
+        self._is_all = False
 
-    def put(self, rows: pd.DataFrame, sequence: int) -> None:
-        """Add rows. Waits where the inbox is full and its rows may not be lost; returns at once when it is closed."""
-        if not len(rows):
+    def put(self, rows: pd.DataFrame, sequence: int, is_all: bool = False) -> None:
+        """Add rows. Waits where the inbox is full and its rows may not be lost; returns at once when it is closed.
+
+        Parameters
+        ----------
+        rows, sequence
+            The rows, and the number of the last.
+        is_all
+            They are all that a table holds: what was put before is let go of.
+        """
+        is_all = is_all and not self._terms.keeps_all
+        if not len(rows) and not is_all:
             return
         condition = self._bell.condition
         with condition:
+            if is_all:
+                self._parts, self._rows, self._is_all = [], 0, True
             while self._is_full(len(rows)) and self._terms.full == "block" and not self._closed:
                 condition.wait(0.5)
             self._parts.append(rows)
@@ -115,10 +129,10 @@ class Inbox:
 
     def is_due(self, now: float) -> bool:
         """Whether its rows are to be passed on. The bell's lock is held."""
-        if not self._rows:
+        if not self._parts:
             return False
         terms = self._terms
-        if self._finished or (terms.every is None and terms.rows is None):
+        if self._finished or self._is_all or (terms.every is None and terms.rows is None):
             return True
         if terms.rows is not None and self._rows >= terms.rows:
             return True
@@ -135,8 +149,8 @@ class Inbox:
         if not self._parts or self._oldest is None:
             return None
         rows = stacked(self._parts) if self._terms.keeps_all else self._conflated()
-        taken = Taken(rows, self._sequence, self._oldest)
-        self._parts, self._rows, self._oldest = [], 0, None
+        taken = Taken(rows, self._sequence, self._oldest, self._is_all)
+        self._parts, self._rows, self._oldest, self._is_all = [], 0, None, False
         self._bell.condition.notify_all()
         return taken
 

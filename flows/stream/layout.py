@@ -40,6 +40,11 @@ class SourcePlace:
         """Each of its rows is passed on once; otherwise it is a table, which holds."""
         return self.terms.keeps_all and self.span is None
 
+    @property
+    def is_table(self) -> bool:
+        """It holds the latest row of each key."""
+        return not self.terms.keeps_all
+
 
 @dataclass(frozen=True)
 class Place:

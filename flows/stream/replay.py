@@ -72,7 +72,7 @@ def replay(context: RunContext, path: Path, seen: Callable[[Graph, Fired], None]
             if until is not None and firing.number > until:
                 break
             rows = {name: frame for name, frame in firing.rows.items() if name in layout.sources}
-            seen(graph, graph.replay(rows, firing.time, firing.stale, Recording(firing)))
+            seen(graph, graph.replay(rows, firing.time, firing.stale, Recording(firing), firing.whole))
     return graph
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from flows.context import RunContext
+from flows.stream.clock import SteadyClock
 from flows.stream.feed import Feed
 from flows.stream.firing import Fired, Graph
 from flows.stream.inbox import Doorbell, Taken
@@ -73,6 +74,7 @@ class Stream:
         self._said: dict[str, dict[str, float]] = {}
         """When each sentence was last told, by whom it is of."""
         self._number = 0
+        self._clock = SteadyClock(context.clock, lambda text: self._tell("", text))
         self._feeds_now: Mapping[str, Feed] = {}
 
     @property
@@ -146,14 +148,16 @@ class Stream:
         taken: Mapping[str, Taken],
     ) -> Fired:
         rows = {name: each.rows for name, each in taken.items()}
-        now = self.context.clock.now()
+        now = self._clock.now()
         stale = {name: reason for name, feed in feeds.items() if (reason := self._staleness(feed, graph, now))}
         for name, reason in stale.items():
-            if not feeds[name].problem:  # which the feed has told itself
+            # A problem the feed has told itself; that nothing has come yet is how it begins.
+            if not feeds[name].problem and feeds[name].has_told:
                 self._tell(name, reason)
         self._number = world.number = graph.number + 1
-        spool.fired(world.number, now, stale, rows)
-        fired = graph.fire(rows, now, stale, {name: each.sequence for name, each in taken.items()})
+        whole = frozenset(name for name, each in taken.items() if each.is_all)
+        spool.fired(world.number, now, stale, rows, whole)
+        fired = graph.fire(rows, now, stale, {name: each.sequence for name, each in taken.items()}, whole)
         for name, feed in feeds.items():
             graph.meters[name].lost = feed.dropped
         spool.finished(fired.number)
@@ -170,6 +174,9 @@ class Stream:
         name, place = feed.place.name, feed.place
         if feed.problem:
             return f"`{name}`: {feed.problem}"
+        if place.is_table and not feed.has_told and not feed.ended:
+            # What a run before this one has left may be true no longer.
+            return f"`{name}` has told nothing yet"
         if feed.is_stale:
             return f"`{name}` has had nothing since its connection was dropped"
         at = graph.held[name].at
@@ -182,7 +189,7 @@ class Stream:
     def _await(self, graph: Graph, feeds: Mapping[str, Feed]) -> dict[str, Taken] | None:
         """New rows by source, all taken at one instant; empty when a step is due; None when it is over."""
         while not self.stopping.is_set():
-            now = self.context.clock.now()
+            now = self._clock.now()
             if self._until is not None and now >= self._until:
                 return None
             wait = graph.next_due(now)
@@ -208,7 +215,7 @@ class Stream:
 
     def _has_turned(self, graph: Graph, feeds: Mapping[str, Feed]) -> bool:
         """Whether a source has become stale, or is so no longer."""
-        now = self.context.clock.now()
+        now = self._clock.now()
         return any(
             bool(self._staleness(feed, graph, now)) != bool(graph.held[name].stale) for name, feed in feeds.items()
         )
@@ -224,7 +231,7 @@ class Stream:
         for firing in since:
             recording = Recording(firing, world)
             world.number = firing.number
-            graph.replay(firing.rows, firing.time, firing.stale, recording)
+            graph.replay(firing.rows, firing.time, firing.stale, recording, firing.whole)
         self._tell("", f"goes on after firing {graph.number}, {len(since)} of them taken again since the checkpoint")
 
     def _tell(self, name: str, text: str) -> None:

@@ -10,7 +10,7 @@ import json
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 CREATE TABLE IF NOT EXISTS starts (firing INTEGER NOT NULL, run TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS firings (
     number INTEGER PRIMARY KEY, time INTEGER NOT NULL, stale TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS rows (firing INTEGER NOT NULL, source TEXT NOT NULL, frame BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS rows (
+    firing INTEGER NOT NULL, source TEXT NOT NULL, frame BLOB NOT NULL, is_all INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS rows_firing ON rows (firing);
 CREATE TABLE IF NOT EXISTS answers (
     firing INTEGER NOT NULL, step TEXT NOT NULL, field TEXT, frame BLOB, error TEXT);
@@ -60,6 +61,8 @@ class Recorded:
     stale: Mapping[str, str]
     rows: Mapping[str, pd.DataFrame]
     answers: Mapping[str, Answer]
+    whole: frozenset[str] = frozenset()
+    """Sources whose rows are all that there is."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +120,20 @@ class Spool:
         return {key: json.loads(value) for key, value in self._read("SELECT key, value FROM about")}
 
     def fired(
-        self, number: int, time: pd.Timestamp, stale: Mapping[str, str], rows: Mapping[str, pd.DataFrame]
+        self,
+        number: int,
+        time: pd.Timestamp,
+        stale: Mapping[str, str],
+        rows: Mapping[str, pd.DataFrame],
+        whole: Collection[str] = (),
     ) -> None:
-        """A firing is about to take these rows."""
+        """A firing is about to take these rows; of the sources in `whole` they are all that there is."""
         self._put(
             "INSERT OR IGNORE INTO firings (number, time, stale) VALUES (?, ?, ?)",
             (number, time.value, json.dumps(dict(stale)) if stale else "{}"),
         )
         for source, frame in rows.items():
-            self._put("INSERT INTO rows VALUES (?, ?, ?)", (number, source, frame))
+            self._put("INSERT INTO rows VALUES (?, ?, ?, ?)", (number, source, frame, int(source in whole)))
 
     def answered(self, number: int, step: str, answer: Answer) -> None:
         """The world answered a step."""
@@ -183,10 +191,13 @@ class Spool:
             for number, time, stale in connection.execute(
                 "SELECT number, time, stale FROM firings WHERE number > ? ORDER BY number", (after,)
             ):
-                rows = connection.execute("SELECT source, frame FROM rows WHERE firing = ? ORDER BY rowid", (number,))
-                frames = {source: decode(frame) for source, frame in rows}
+                rows = connection.execute(
+                    "SELECT source, frame, is_all FROM rows WHERE firing = ? ORDER BY rowid", (number,)
+                ).fetchall()
+                frames = {source: decode(frame) for source, frame, _ in rows}
+                whole = frozenset(source for source, _, is_all in rows if is_all)
                 moment = pd.Timestamp(time, unit="ns", tz="UTC")
-                yield Recorded(number, moment, json.loads(stale), frames, _answers(connection, number))
+                yield Recorded(number, moment, json.loads(stale), frames, _answers(connection, number), whole)
 
     def set_aside(self) -> list[tuple[int, str, str, pd.DataFrame]]:
         """(firing, source, reason, rows) of all that was quarantined."""
