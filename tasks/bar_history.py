@@ -27,7 +27,7 @@ from tasks.declare import task
 from tasks.incremental import TOLERANCE
 from tasks.run import Run
 from tasks.sessions import closed_sessions, moment_of
-from tasks.stored_history import DailyBarReader, Kind, Puller, bars_as_known, running
+from tasks.stored_history import DailyBarReader, Kind, Puller, bars_as_known, running, tell_pulled_before
 
 if TYPE_CHECKING:
     from tasks.connections.ib.histories import Question
@@ -105,6 +105,7 @@ def pull_daily_history(
     desk = _Desk(broker, BarStore(store, library), run, calendar)
     contracts = contracts_of(universe)
     found = answered(contracts, desk.daily(contracts, desk.closed(sessions), what, refresh=refresh), "daily bars")
+    tell_pulled_before(found.values(), run)
     frame, keys = _rows(found)
     columns = {**keys, "what": [what] * len(frame), "session": frame["session"].to_numpy(), **_numbers(frame)}
     return cast("DataFrame[DailyBars]", frame_of(DailyBars, {**columns, **desk.said(len(frame), "1 day")}))
@@ -163,6 +164,7 @@ def pull_bar_history(
     contracts, wanted = contracts_of(universe), desk.closed(sessions)
     bars = desk.known(contracts, wanted, size, what) if run.past else desk.fine(contracts, wanted, size, what)
     found = answered(contracts, bars, f"bars of {size}")
+    tell_pulled_before(found.values(), run)
     frame, keys = _rows(found)
     columns = {**keys, "what": [what] * len(frame), "time": pd.DatetimeIndex(frame["time"]), **_numbers(frame)}
     return cast("DataFrame[Bars]", frame_of(Bars, {**columns, **desk.said(len(frame), size)}))

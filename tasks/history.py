@@ -22,7 +22,7 @@ from tasks.contracts import contracts_of, with_benchmark
 from tasks.declare import task
 from tasks.run import Run
 from tasks.sessions import closed_sessions, moment_of
-from tasks.stored_history import DailyBarReader, Kind, Puller, bars_as_known, running
+from tasks.stored_history import DailyBarReader, Kind, Puller, bars_as_known, running, tell_pulled_before
 from tasks.wording import listed
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def pull_history(
             )
         note(f"No daily history of {contract}, which is left out: {reason}")
     reader.tell()
+    tell_pulled_before(closes.values(), run)
     return cast("DataFrame[Prices]", _frame(closes))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -209,6 +210,17 @@ def daily_frame(days: Sessions, numbers: dict[str, np.ndarray]) -> pd.DataFrame:
         }
     )
     return frame.drop_duplicates("session", keep="last").sort_values("session", ignore_index=True)
+
+
+def tell_pulled_before(frames: Iterable[pd.DataFrame], run: Run) -> None:
+    """Note which runs pulled the bars that this one took from the store: their messages are what came over the wire."""
+    runs = Counter[str]()
+    for frame in frames:
+        runs.update(frame["run"].to_numpy().tolist())
+    del runs[run.id]
+    if runs:
+        said = listed((f"{name} ({count:,})" for name, count in runs.most_common()), shown=3)
+        note(f"{counted(runs.total(), 'bar')} from the store, pulled by {'run' if len(runs) == 1 else 'runs'} {said}.")
 
 
 def running(calendar: str, now: pd.Timestamp) -> int:

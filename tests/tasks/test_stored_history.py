@@ -149,7 +149,7 @@ def test_a_split_between_two_pulls_pulls_that_contract_whole(at: At, notes: list
     assert closes(frame, KO) == real("KO", -22, -1)
     assert tuesday.asked == [(8894, "2 D"), (265598, "2 D"), (265598, "22 D"), (265598, "6 D")]
     assert any("Pulled whole: AAPL STK USD (265598)" in line and "a split or a dividend" in line for line in notes)
-    assert not any("KO" in line for line in notes)
+    assert not any("KO" in line for line in notes if "from the store" not in line)
     assert closes(at(TUESDAY).pull(AAPL)) == real("AAPL", -22, -1)
 
 
@@ -208,7 +208,7 @@ def test_a_past_session_reads_what_was_known_then_and_asks_nobody(at: At, notes:
     assert closes(friday.pull(AAPL)) == [round(price * 4, 3) for price in load_closes().series["AAPL"][-23:-2]]
     assert friday.asked == []
     assert closes(at(TUESDAY, past=True).pull(AAPL)) == real("AAPL", -22, -1)
-    assert not notes
+    assert not any("Pulled after" in line or "never pulled" in line for line in notes)
 
 
 def test_a_past_session_that_was_not_pulled_is_read_from_later_pulls_and_told(at: At, notes: list[str]) -> None:
@@ -244,12 +244,16 @@ def test_without_a_store_everything_is_asked_for_each_time(at: At) -> None:
     assert again.asked == [(265598, "22 D")]
 
 
-def test_each_bar_names_the_run_that_pulled_it(at: At) -> None:
-    at(FRIDAY, name="monday").pull(AAPL)
+def test_each_bar_names_the_run_that_pulled_it(at: At, notes: list[str]) -> None:
+    at(FRIDAY, name="monday").pull(AAPL, KO)
+    assert not notes
     day = at(TUESDAY, name="tuesday")
-    day.pull(AAPL)
+    day.pull(AAPL, KO)
+    assert notes == ["40 bars from the store, pulled by run monday (40)."]
+    at(WEDNESDAY, name="wednesday").pull(AAPL, KO)
+    assert notes[1:] == ["40 bars from the store, pulled by runs monday (38), tuesday (2)."]
     stored, _ = day.store.read("history", "simulated/1 day/ADJUSTED_LAST/265598")
-    assert stored["run"].tolist() == ["monday"] * 21 + ["tuesday"]
+    assert stored["run"].tolist() == ["monday"] * 21 + ["tuesday", "wednesday"]
     assert np.isfinite(stored[["open", "high", "low", "close", "volume"]]).all(axis=None)
 
 
