@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.connections.lmdb import make_folder
-from tasks.connections.problems import ConnectionProblem, Problem
+from tasks.connections.shared_file import Kind, SharedFile
 
-VERSION = 3
-_PATIENCE = 30.0
-"""Seconds to wait for another process's transaction."""
 _AT_ONCE = 100
 """Rows of one statement: SQLite's limit is 32,766 values."""
 
@@ -75,84 +69,26 @@ _SINCE = (_TABLES, _SINCE_1, _SINCE_2)
 """What each format adds to the one before."""
 
 
-class JournalDatabase:
-    """One connection for all threads of a process; opened at first use."""
+_KIND = Kind(
+    name="The journal",
+    formats=_SINCE,
+    newer="Use the version that wrote it, or give the desk another folder by `data:`.",
+    unusable="",
+    damaged="Move it away; a new one is begun at the next run.",
+)
+
+
+class JournalDatabase(SharedFile):
+    """The journal's database.
+
+    Parameters
+    ----------
+    folder
+        The journal's.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write: all or nothing, on disk when it returns. Raises `Problem`."""
-        with self._lock, self._explained():
-            connection = self._opened()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
-    def rows(self, query: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
-        """The rows of a query. Raises `Problem`."""
-        with self._lock, self._explained():
-            return self._opened().execute(query, tuple(values)).fetchall()
-
-    def close(self) -> None:
-        """Close; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = self._open()
-        return self._connection
-
-    def _open(self) -> sqlite3.Connection:
-        from filelock import FileLock
-
-        make_folder(self.folder, "The journal")
-        path = self.folder / "journal.db"
-        connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        # Two processes that both turn a new file to WAL can meet "locked" with no waiting.
-        with FileLock(self.folder / "journal.lock"):
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version < VERSION:
-                _change(connection, "".join(_SINCE[version:]))
-            elif version > VERSION:
-                connection.close()
-                raise Problem(
-                    f"The journal {path} has format {version}, and this version knows format {VERSION}.",
-                    "Use the version that wrote it, or give the desk another folder by `data:`.",
-                )
-        return connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        path = self.folder / "journal.db"
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error) or "busy" in str(error):
-                raise ConnectionProblem(f"The journal {path} was held by another run for {_PATIENCE:.0f} s.") from error
-            raise Problem(
-                f"The journal {path} can't be used: {error}.", "See that its disk has room and may be written to."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
-            raise Problem(
-                f"The journal {path} is damaged: {error}.", "Move it away; a new one is begun at the next run."
-            ) from error
+        super().__init__(folder / "journal.db", _KIND)
 
 
 def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -161,7 +97,3 @@ def insert(connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[An
         some = rows[begin : begin + _AT_ONCE]
         places = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
         connection.execute(f"{into} VALUES {places}", [value for row in some for value in row])
-
-
-def _change(connection: sqlite3.Connection, tables: str) -> None:
-    connection.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {VERSION}; COMMIT;")

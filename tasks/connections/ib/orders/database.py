@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from tasks.connections.lmdb import make_folder
-from tasks.connections.problems import ConnectionProblem, Problem
-
-VERSION = 1
-PATIENCE = 30.0
-"""Seconds to wait for another process's transaction."""
+from tasks.connections.shared_file import Kind, SharedFile
 
 _TABLES = """
 CREATE TABLE intents (
@@ -42,8 +32,17 @@ CREATE INDEX sends_by_time ON sends (time);
 """
 
 
-class OrderDatabase:
-    """One connection for all threads of a process; opened at first use.
+_KIND = Kind(
+    name="The record of orders",
+    formats=(_TABLES,),
+    newer="Use the version that wrote it. Without it nobody knows which orders were sent: don't remove it.",
+    unusable=" Without it no order is sent.",
+    damaged="Compare the broker's orders with what was meant, then move it away; a new one is begun.",
+)
+
+
+class OrderDatabase(SharedFile):
+    """The record of orders.
 
     Parameters
     ----------
@@ -52,78 +51,4 @@ class OrderDatabase:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "orders"
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write: all or nothing, on disk when it returns. Raises `Problem`."""
-        with self._lock, self._explained():
-            connection = self._opened()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
-    def rows(self, query: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
-        """The rows of a query. Raises `Problem`."""
-        with self._lock, self._explained():
-            return self._opened().execute(query, tuple(values)).fetchall()
-
-    def close(self) -> None:
-        """Close; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = self._open()
-        return self._connection
-
-    def _open(self) -> sqlite3.Connection:
-        from filelock import FileLock
-
-        make_folder(self.folder, "The record of orders")
-        path = self.folder / "orders.db"
-        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        connection.row_factory = sqlite3.Row
-        # Two processes that both turn a new file to WAL can meet "locked" with no waiting.
-        with FileLock(self.folder / "orders.lock"):
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-            elif version != VERSION:
-                connection.close()
-                raise Problem(
-                    f"The record of orders {path} has format {version}, and this version knows format {VERSION}.",
-                    "Use the version that wrote it. Without it nobody knows which orders were sent: don't remove it.",
-                )
-        return connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        path = self.folder / "orders.db"
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error) or "busy" in str(error):
-                raise ConnectionProblem(
-                    f"The record of orders {path} was held by another run for {PATIENCE:.0f} s."
-                ) from error
-            raise Problem(
-                f"The record of orders {path} can't be used: {error}. Without it no order is sent.",
-                "See that its disk has room and may be written to.",
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise Problem(
-                f"The record of orders {path} is damaged: {error}. Without it no order is sent.",
-                "Compare the broker's orders with what was meant, then move it away; a new one is begun.",
-            ) from error
+        super().__init__(folder / "orders" / "orders.db", _KIND)
