@@ -276,6 +276,28 @@ def prune(desk: str | None) -> None:
 
 
 @main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the file if there is one.")
+@_desk
+def backup(file: Path, desk: str | None, *, force: bool) -> None:
+    """Write the desk's data folder and journal to FILE, consistent while runs go on."""
+    from flows.commands.backup import back_up
+
+    back_up(file, desk, force=force)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Put aside what the data folder holds.")
+@_desk
+def restore(file: Path, desk: str | None, *, force: bool) -> None:
+    """Make the desk's data folder what it was in a backup."""
+    from flows.commands.restore import restore as restore_desk
+
+    restore_desk(file, desk, force=force)
+
+
+@main.command()
 @click.argument("names", nargs=-1, metavar="[RUN|REFERENCE]…")
 @click.option("--reject", is_flag=True, help="Say no: they are never sent.")
 @click.option("--reason", default="", metavar="TEXT", help="Why not.")
