@@ -16,6 +16,7 @@ from pandera.typing import DataFrame
 
 from schemas.audit import ALERT_STATUSES, SEVERITIES, Alerts, FileWrites
 from schemas.frame import Frame, empty
+from tasks.connections.durations import Duration
 from tasks.connections.notify import Notifier
 from tasks.connections.notify_ledger import Waiting
 from tasks.connections.notify_message import Delivery, Severity
@@ -41,8 +42,8 @@ def send_alert(
     title: str,
     body: str = "",
     severity: Severity = "info",
-    cooldown: timedelta = timedelta(0),
-    digest: timedelta = timedelta(0),
+    cooldown: Duration = timedelta(0),
+    digest: Duration = timedelta(0),
     attach: list[str] | None = None,
     files: DataFrame[FileWrites] | None = None,
 ) -> DataFrame[Alerts]:

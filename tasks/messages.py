@@ -97,7 +97,9 @@ def told(
 
 
 def together(parts: Sequence[Told]) -> Told:
-    """Several in one: their titles first, then each."""
+    """Several in one: their titles first, then each; one by itself."""
+    if len(parts) == 1:
+        return parts[0]
     titles = [part.title for part in parts]
     title = f"{counted(len(parts), 'alert')}: {listed_titles(titles)}"
     return Told(

@@ -80,31 +80,8 @@ def secrets(server: MailServer) -> dict[str, str]:
     return {"HEDGEROW_SECRET_MAIL": address}
 
 
-def test_the_desk_gets_the_hedge_with_its_report_once(hedgerow, server):
-    done = hedgerow("run", "hedge_from_files", **secrets(server))
-    assert done.returncode == 0, done.stdout + done.stderr
-    (mail,) = server.mails
-    assert mail["Subject"].startswith("Hedge from files 20")
-    text = mail.get_body(("plain",)).get_content()
-    run = done.stdout.partition("\nrun ")[2].split()[0]
-    assert text.startswith("Sell ")
-    assert f"hedgerow explain {run} notify" in text
-    (file,) = mail.iter_attachments()
-    written = next((hedgerow.root / "reports").iterdir())
-    assert file.get_filename() == written.name
-    assert file.get_payload(decode=True) == written.read_bytes()
-    assert run in written.read_text()
-
-    explained = hedgerow("explain", run, "notify")
-    assert explained.returncode == 0
-    assert "hedge" in explained.stdout
-
-    again = hedgerow("run", "hedge_from_files", **secrets(server))
-    assert f"already done by run {run}: nothing was done again" in again.stdout
-    assert len(server.mails) == 1
-
-
-def test_killed_before_it_knows_that_the_mail_arrived_it_mails_again_under_the_same_id(hedgerow, server):
+def test_the_desk_gets_the_hedge_with_its_report_whenever_the_process_is_killed(hedgerow, server):
+    """Killed before it knows that the mail arrived, it mails again under the same Message-ID."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     own = {"PYTHONPATH": str(ROOT), "PREFECT_HOME": str(hedgerow.root / "prefect"), **secrets(server)}
     server.victim = subprocess.Popen(
@@ -114,14 +91,24 @@ def test_killed_before_it_knows_that_the_mail_arrived_it_mails_again_under_the_s
     output, _ = server.victim.communicate(timeout=100)
     assert len(server.mails) == 1, output
     assert "✓ notify" not in output
+
     done = hedgerow("run", "hedge_from_files", **secrets(server))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sent again: it isn't known whether it arrived before" in done.stdout
-    first, second = server.mails
-    assert first["Message-ID"] == second["Message-ID"]
-    again = hedgerow("run", "hedge_from_files", **secrets(server))
-    assert "already done" in again.stdout
-    assert len(server.mails) == 2
+    first, mail = server.mails
+    assert first["Message-ID"] == mail["Message-ID"]
+    assert mail["Subject"] == "Hedge from files 2022-12-28"
+    text = mail.get_body(("plain",)).get_content()
+    run = done.stdout.partition("\nrun ")[2].split()[0]
+    assert text.startswith("Sell ")
+    assert f"hedgerow explain {run} notify" in text
+    (file,) = mail.iter_attachments()
+    assert file.get_filename() == "hedge_from_files-2022-12-28.html"
+    assert file.get_payload(decode=True) == (hedgerow.root / "reports" / file.get_filename()).read_bytes()
+
+    explained = hedgerow("explain", run, "notify")
+    assert explained.returncode == 0
+    assert "size_hedge" in explained.stdout, "what the mail tells leads back to the hedge"
 
 
 def test_a_server_that_is_away_costs_a_note_and_its_password_stands_nowhere(hedgerow, server):

@@ -15,7 +15,7 @@ from schemas.frame import schema_of
 from tasks.alerts import send_alert, send_digest
 from tasks.connections.clock import ManualClock
 from tasks.connections.notify import Notifier
-from tasks.connections.problems import DataProblem
+from tasks.connections.problems import ConnectionProblem, DataProblem
 from tasks.run import Run
 
 HOUR = timedelta(hours=1)
@@ -178,6 +178,24 @@ def test_a_digest_sends_what_waits_and_only_that(notifier, run, clock, caplog):
     assert (alert["title"], alert["severity"]) == ("2 alerts: No 2, No 3", "warning")
     schema_of(Alerts).validate(send_digest(notifier, replace(run, key="again"), "ops"))
     assert said(caplog) == ["ops: No 1", "desk: Other", "ops: 2 alerts: No 2, No 3"]
+
+
+def test_a_digest_that_reaches_nobody_goes_on_waiting(notifier, run, tmp_path):
+    away = Notifier("alerts", Notifier.Settings.model_validate({"channels": {"ops": "json://127.0.0.1:9"}}), tmp_path)
+    for number in (1, 2):
+        send_alert(None, notifier, replace(run, key=f"k{number}"), "ops", f"No {number}", digest=HOUR)
+    with pytest.raises(ConnectionProblem, match="reached nobody at `ops`: webhook: the connection is refused"):
+        send_digest(away, replace(run, key="digest"), "ops")
+    assert one(send_digest(notifier, replace(run, key="digest"), "ops"))["title"] == "No 2"
+    assert send_digest(notifier, replace(run, key="next"), "ops").empty
+
+
+def test_an_alert_that_reached_nobody_holds_nothing_back(notifier, run, tmp_path):
+    away = Notifier("alerts", Notifier.Settings.model_validate({"channels": {"desk": "json://127.0.0.1:9"}}), tmp_path)
+    with pytest.raises(ConnectionProblem):
+        send_alert(None, away, run, "desk", "Stale quotes", cooldown=HOUR)
+    alert = one(send_alert(None, notifier, replace(run, key="k2"), "desk", "Stale quotes", cooldown=HOUR))
+    assert alert["status"] == "logged"
 
 
 def test_a_cooldown_and_a_digest_are_two_things(notifier, run):

@@ -50,3 +50,4 @@ def test_several_together_are_each_told_whole():
         assert part.html in both.html
         assert part.markdown in both.markdown
     assert both.short == "3 alerts: One, Two (2 times)"
+    assert together(parts[:1]) == parts[0]

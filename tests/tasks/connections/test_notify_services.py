@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,11 +50,11 @@ def test_a_text_message_is_short_and_in_plain_letters(web, notifier):
 
 
 def test_twilios_own_words_are_told_and_no_number_or_key(web, notifier, caplog):
-    web.answers = [(401, '{"code": 20003, "message": "Authenticate"}')]
+    web.answers = [(401, json.dumps({"code": 20003, "message": f"Authenticate: no {TOKEN} of {SID}"}))]
     with pytest.raises(ConnectionProblem) as told:
         notifier(SMS).send("desk", MESSAGE)
     assert "sms: " in str(told.value)
-    assert "Authenticate, error=20003" in str(told.value)
+    assert "Authenticate: no … of …, error=20003" in str(told.value)
     for secret in (SID, TOKEN, "15550002222"):
         assert secret not in str(told.value) + caplog.text
 
