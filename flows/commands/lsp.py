@@ -16,7 +16,7 @@ def serve(port: int | None) -> None:
         raise Problem(
             "The language server needs pygls, which isn't installed.", "Run `pip install 'hedgerow[editor]'`."
         ) from None
-    from flows.lsp.server import make_server
+    from flows.lsp.notices import make_server
 
     server = make_server(version("hedgerow"))
     if port is not None:

@@ -58,6 +58,14 @@ class Project:
             self._good[path] = checked
         return checked
 
+    def is_current(self, path: Path) -> bool:
+        """Whether the file still is what was checked."""
+        checked = self.checked.get(path)
+        if checked is None:
+            return False
+        with unsaved(self.texts):
+            return read(path).text == checked.document.text
+
     def forget(self, path: Path) -> None:
         """The file is gone."""
         self.checked.pop(path, None)
