@@ -14,6 +14,7 @@ from flows.gather import stacked
 from flows.idempotency import effect_key
 from flows.plan import Port
 from flows.stream.clock import FiringClock
+from flows.stream.held import Attempt, Frames, Held, may_be_done
 from flows.stream.layout import Layout, Place, SourcePlace
 from flows.stream.meters import Meter
 from flows.stream.step import LiveStep
@@ -22,7 +23,6 @@ from schemas.frame import Frame, empty
 from tasks.connections.scope import Message
 from tasks.connections.scrubbing import scrubbed
 
-Frames = dict[str | None, pd.DataFrame]
 World = Callable[[Place, str, Callable[[], Frames]], Frames | None]
 """Asks the world, or acts on it: the step, an effect's key, and what would do it.
 
@@ -37,35 +37,6 @@ ATTEMPTS = 8
 
 PENDING = 5_000_000
 """Rows of a log that wait at most for a step that fails; older ones are set aside."""
-
-
-@dataclass
-class Held:
-    """What a step or a source yields now."""
-
-    frames: Frames | None = None
-    before: Frames | None = None
-    """The frames of its firing before the last: what `last:` means in the firing it runs in."""
-    firing: int = 0
-    """In which it last ran."""
-    at: pd.Timestamp | None = None
-    stale: str = ""
-    """Why what it yields isn't up to date; empty where it is."""
-    failed: str = ""
-    failures: int = 0
-    """In a row."""
-    not_before: float = 0.0
-    """By the monotonic clock: when a step that asks the world and failed may ask again."""
-    owed: bool = False
-    """It has to run although nothing new has come: it was put off, held back, or has failed."""
-    entered: list[pd.Timestamp] = field(default_factory=list)
-    """Of a sliding log: when each of its parts came in."""
-    waiting: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
-    """Rows of logs that it hasn't taken yet, by parameter."""
-
-    def frame(self, name: str | None) -> pd.DataFrame | None:
-        """Its frame of this name."""
-        return None if self.frames is None else self.frames.get(name)
 
 
 @dataclass(frozen=True)
@@ -153,6 +124,8 @@ class Graph:
         for place in self.layout.places:
             held = self.held[place.name]
             held.stale = self._staleness(place, now)
+            if held.attempt is not None and any(name in touched for name in place.node.upstream):
+                held.attempt.is_behind = True
             if not self._is_touched(place, held, touched) or self._is_put_off(place, held, now):
                 continue
             ended = self._run(place, held, now)
@@ -199,7 +172,7 @@ class Graph:
     @property
     def owes(self) -> bool:
         """Whether a step that failed has still to take rows, and may yet succeed."""
-        return any(held.owed and 0 < held.failures < ATTEMPTS for held in self.held.values())
+        return any(held.owed and held.not_before and held.failures < ATTEMPTS for held in self.held.values())
 
     def restore_tables(self) -> None:
         """Fill the tables from what the sources hold, after that was put back."""
@@ -250,7 +223,7 @@ class Graph:
 
     def _is_touched(self, place: Place, held: Held, touched: set[str]) -> bool:
         if place.log_inputs:
-            return bool(held.waiting)
+            return bool(held.waiting) or held.attempt is not None
         if held.owed or held.firing == 0:
             return True
         if not place.is_fed and place.every is not None:
@@ -280,15 +253,15 @@ class Graph:
 
     def _run(self, place: Place, held: Held, now: pd.Timestamp) -> bool | None:
         """True: it ran; False: it failed; None: it had nothing to run on."""
-        for condition in place.node.when:
-            frame = self._seen(condition.source)
-            if (frame is not None and len(frame) > 0) != condition.has_rows:
-                held.owed = False
-                held.waiting.clear()
-                return None
-        inputs = self._inputs(place, held)
+        attempt = held.attempt
+        if attempt is None and not self._is_wanted(place):
+            held.owed = False
+            held.waiting.clear()
+            return None
+        inputs = self._inputs(place, held) if attempt is None else attempt.inputs
         if inputs is None:
             return None
+        number = self.number if attempt is None else attempt.firing
         if place.trades and held.stale:
             if not held.owed:
                 self._tell(place.name, f"held back: {held.stale}")
@@ -296,16 +269,21 @@ class Graph:
             return None
         begun = time.perf_counter()
         try:
-            frames = self._called(place, inputs)
+            frames = self._called(place, inputs, number)
         except Exception as error:
             self._fail(place, held, error, time.perf_counter() - begun)
+            if place.is_effect and attempt is None and may_be_done(place.trades, error):
+                held.attempt = Attempt(number, inputs)
+                held.waiting.clear()
             return False
         if frames is None:
             return None
-        held.waiting.clear()
         held.before, held.frames = held.frames, frames
-        held.firing, held.at, held.owed = self.number, now, False
-        held.failures, held.not_before = 0, 0.0
+        held.firing, held.at, held.failures, held.attempt = self.number, now, 0, None
+        if attempt is None:
+            held.waiting.clear()
+        held.owed = attempt is not None and (attempt.is_behind or bool(held.waiting))
+        held.not_before = time.monotonic() if held.owed else 0.0
         if held.failed:
             self._tell(place.name, "works again")
             held.failed = ""
@@ -314,12 +292,20 @@ class Graph:
             self._hand_on(place.name, frames)
         return True
 
-    def _called(self, place: Place, inputs: dict[str, pd.DataFrame | None]) -> Frames | None:
+    def _is_wanted(self, place: Place) -> bool:
+        """Whether its `when` holds."""
+        for condition in place.node.when:
+            frame = self._seen(condition.source)
+            if (frame is not None and len(frame) > 0) != condition.has_rows:
+                return False
+        return True
+
+    def _called(self, place: Place, inputs: dict[str, pd.DataFrame | None], number: int) -> Frames | None:
         step = self._steps[place.name]
         task = place.node.step.task
         if place.node.gathers is not None or task is None or task.kind == "pure":
             return step.call(inputs, "")
-        key = effect_key(place.node, self._context, self.number) if place.is_effect else ""
+        key = effect_key(place.node, self._context, number) if place.is_effect else ""
         return self._world(place, key, lambda: step.call(inputs, key))
 
     def _fail(self, place: Place, held: Held, error: Exception, seconds: float) -> None:

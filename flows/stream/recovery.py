@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from flows.stream.firing import Graph, Held
+from flows.stream.firing import Graph
+from flows.stream.held import Attempt, Held
 from flows.stream.spool import Checkpoint, Part
 
 
@@ -24,6 +25,15 @@ def checkpoint(graph: Graph) -> Checkpoint:
             "had": held.before is not None,
             "entered": [moment.value for moment in held.entered],
         }
+        if held.attempt is not None:
+            inputs = held.attempt.inputs
+            absent = [parameter for parameter, frame in inputs.items() if frame is None]
+            state[name]["attempt"] = [held.attempt.firing, held.attempt.is_behind, absent]
+            parts += [
+                Part(name, f"attempt {parameter}", None, 0, frame)
+                for parameter, frame in inputs.items()
+                if frame is not None
+            ]
         for part, frames in (("now", held.frames), ("before", held.before)):
             parts += [Part(name, part, field, 0, frame) for field, frame in (frames or {}).items()]
         for parameter, waiting in held.waiting.items():
@@ -46,6 +56,9 @@ def restore(graph: Graph, kept: Checkpoint) -> None:
             held.frames = {**(held.frames or {}), part.field: part.frame}
         elif part.part == "before":
             held.before = {**(held.before or {}), part.field: part.frame}
+        elif part.part.startswith("attempt "):
+            if held.attempt is not None:
+                held.attempt.inputs[part.part.removeprefix("attempt ")] = part.frame
         else:
             held.waiting.setdefault(part.part.removeprefix("waiting "), []).append(part.frame)
     graph.restore_tables()
@@ -60,5 +73,13 @@ def _held(held: Held, told: dict[str, Any]) -> Held:
         at=at,
         failed=told["failed"],
         owed=told["owed"],
+        attempt=_attempt(told.get("attempt")),
         entered=[pd.Timestamp(moment, unit="ns", tz="UTC") for moment in told["entered"]],
     )
+
+
+def _attempt(told: list[Any] | None) -> Attempt | None:
+    if told is None:
+        return None
+    firing, is_behind, absent = told
+    return Attempt(firing, dict.fromkeys(absent), is_behind)

@@ -7,14 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from flows.context import RunContext
-from flows.stream.firing import Fired, Frames, Graph, World
+from flows.stream.firing import Fired, Graph, World
+from flows.stream.held import AnsweredThen, Frames
 from flows.stream.layout import Place, lay_out
 from flows.stream.spool import Recorded, Spool
-from tasks.connections.problems import DataProblem, Problem
-
-
-class AnsweredThen(Problem):
-    """The world answered with an error then, and does so again."""
+from tasks.connections.problems import DataProblem
 
 
 class Recording:
@@ -39,7 +36,9 @@ class Recording:
         if answer is None:
             return None if self._live is None else self._live(place, key, perform)
         if answer.error is not None:
-            raise AnsweredThen(answer.error)
+            error = AnsweredThen(answer.error)
+            error.is_unclear = answer.is_unclear
+            raise error
         return dict(answer.frames)
 
 

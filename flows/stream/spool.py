@@ -50,6 +50,8 @@ class Answer:
 
     frames: Mapping[str | None, pd.DataFrame] = field(default_factory=dict)
     error: str | None = None
+    is_unclear: bool = False
+    """It failed, and what was to be done may have been."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ class Spool:
     def answered(self, number: int, step: str, answer: Answer) -> None:
         """The world answered a step."""
         if answer.error is not None:
-            self._put("INSERT INTO answers VALUES (?, ?, NULL, NULL, ?)", (number, step, answer.error))
+            told = "unclear" if answer.is_unclear else None
+            self._put("INSERT INTO answers VALUES (?, ?, ?, NULL, ?)", (number, step, told, answer.error))
         for name, frame in answer.frames.items():
             self._put("INSERT INTO answers VALUES (?, ?, ?, ?, NULL)", (number, step, name, frame))
         if answer.error is None and not answer.frames:
@@ -288,5 +291,5 @@ def _answers(connection: sqlite3.Connection, number: int) -> dict[str, Answer]:
         frames = dict(answers[step].frames) if step in answers else {}
         if frame is not None:
             frames[name] = decode(frame)
-        answers[step] = Answer(frames, error)
+        answers[step] = Answer(frames, error, error is not None and name == "unclear")
     return answers

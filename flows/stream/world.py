@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flows.context import RunContext
 from flows.execute import describe
-from flows.stream.firing import Frames
+from flows.stream.held import Frames, may_be_done
 from flows.stream.layout import Place
 from flows.stream.spool import Answer, Spool
 
@@ -33,7 +33,9 @@ class LiveWorld:
         try:
             frames = self._act(place, key, perform) if key else perform()
         except Exception as error:
-            self._spool.answered(self.number, place.name, Answer(error=describe(error)))
+            self._spool.answered(
+                self.number, place.name, Answer(error=describe(error), is_unclear=may_be_done(place.trades, error))
+            )
             raise
         self._spool.answered(self.number, place.name, Answer(frames))
         return frames
