@@ -267,6 +267,17 @@ def test_an_exchange_with_more_sessions_than_the_calendar_is_not_asked_for_ever(
     assert again.asked == []
 
 
+def test_sessions_that_an_answer_did_not_reach_are_not_taken_for_ones_without_bars(at: At) -> None:
+    # London was shut on 2022-06-02 and 06-03, New York wasn't: four of its sessions reach back to the first of June
+    day = at("2022-06-06T21:30Z")
+    frame = day.pull(AAPL, returns=2, calendar="XLON")
+    assert frame["session"].dt.strftime("%m-%d").tolist() == ["05-31", "06-01", "06-06"]
+    assert day.asked == [(265598, "4 D"), (265598, "8 D")]
+    again = at("2022-06-06T21:30Z")
+    again.pull(AAPL, returns=2, calendar="XLON")
+    assert again.asked == []
+
+
 KILLED = """
 import os, sys
 from datetime import date
