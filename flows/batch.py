@@ -25,7 +25,7 @@ from flows.graph import Node, unroll
 from flows.idempotency import check_past
 from flows.journal import Journal
 from flows.logs import hide_secrets
-from flows.modes import require_runnable, run_steps
+from flows.modes import run_steps
 from flows.occasion import Occasion
 from flows.outcome import Outcome
 from flows.plan import Plan
@@ -107,7 +107,6 @@ def run_batch(
         The run could not begin: another is under way, no such session, the Prefect API is away.
         A step that fails raises nothing: it is in the outcomes.
     """
-    require_runnable(plan)
     hide_secrets()
     api = None if untracked else prefect_api.configured()
     if api is not None and occasion.flow_run is None:

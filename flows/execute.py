@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from flows.call import run_of, values_of, who
 from flows.context import RunContext
 from flows.gather import stacked
 from flows.graph import Node
@@ -23,12 +24,11 @@ from flows.journal import Producer
 from flows.outcome import Outcome
 from flows.patience import in_time
 from flows.plan import Condition, Port
-from flows.values import Unfit, convert
-from tasks.connections.problems import DataProblem, Problem, Refused
+from tasks.connections.problems import Problem, Refused
 from tasks.connections.scope import Deadline, Message, Scope, entered
 from tasks.connections.scrubbing import scrubbed
 from tasks.declare import TaskSpec
-from tasks.run import OrderPolicy, Run
+from tasks.run import Run
 from tasks.validate import FrameBroken, projected, validated
 
 # Programming and data errors give the same again; anything else may be the world's, and pass.
@@ -222,8 +222,7 @@ class _Attempt:
 
     @property
     def _who(self) -> str:
-        task = self.node.step.task
-        return f"step `{self.node.name}`" + (f" (task `{task.name}`)" if task else "")
+        return who(self.node)
 
     def _frames(self, task: TaskSpec, key: str) -> dict[str | None, pd.DataFrame]:
         """The frames of the task: recorded ones where it must not run (again), otherwise of a call."""
@@ -236,8 +235,11 @@ class _Attempt:
         if key and context.past:
             self.note(f"not done: {context.session} is past, and a past session never acts")
             return {}
-        values = {**_defaults(task), **self._arguments(task), **self._inputs(task), **self._connections()}
-        values |= {name: self._injected(kind, key) for name, kind in task.injected.items()}
+        inputs = self._inputs(task)
+        values = {**values_of(self.node, task, context), **inputs}
+        for name, kind in task.injected.items():
+            if kind is Run:
+                values[name] = run_of(self.node, context, key, context.clock)
         if key:
             context.journal.intend(key, context.id, self.node.name)
         result = self._called(task, values)
@@ -258,18 +260,8 @@ class _Attempt:
         self.note(f"as recorded on {self.context.session}")
         return frames
 
-    def _arguments(self, task: TaskSpec) -> dict[str, Any]:
-        """The step's values as their types have them: `30s` becomes a duration."""
-        converted: dict[str, Any] = {}
-        for name, value in self.node.arguments.items():
-            try:
-                converted[name] = convert(value, task.arguments[name].annotation)
-            except Unfit as unfit:
-                raise DataProblem(f"{self._who}: `{name}`: {unfit}.") from None
-        return converted
-
     def _inputs(self, task: TaskSpec) -> dict[str, pd.DataFrame | None]:
-        inputs: dict[str, pd.DataFrame | None] = {frame.name: None for frame in task.frames.values() if frame.optional}
+        inputs: dict[str, pd.DataFrame | None] = {}
         for edge in self.node.step.edges:
             port = self.node.inputs[edge.parameter]
             frame = self.upstream[port.step].frame(port.field)
@@ -290,29 +282,6 @@ class _Attempt:
         schema = task.frames[parameter].schema
         frame = projected(previous, schema)
         return validated(frame, schema, f"{self._who}: input `{parameter}`, of an earlier session,")
-
-    def _connections(self) -> dict[str, Any]:
-        return {
-            parameter: self.context.connections.opened(name) for parameter, name in self.node.step.connections.items()
-        }
-
-    def _injected(self, kind: type, key: str) -> Run | OrderPolicy:
-        if kind is OrderPolicy:
-            return self.context.desk.orders
-        return Run(
-            id=self.context.id,
-            pipeline=self.context.plan.name,
-            session=self.context.session,
-            step=self.node.name,
-            key=key,
-            clock=self.context.clock,
-            past=self.context.past,
-            root=self.context.desk.root,
-            schema=self.node.step.outputs.get(None),
-            frames={edge.parameter: edge.schema or edge.kind for edge in self.node.step.edges},
-            profile=self.context.desk.profile,
-            failures=self.context.failures,
-        )
 
     def _called(self, task: TaskSpec, values: dict[str, Any]) -> Any:
         workers = self.context.workers
@@ -356,8 +325,3 @@ class _Attempt:
 def _schema_name(node: Node, name: str | None) -> str:
     schema = node.step.outputs.get(name)
     return schema.__name__ if schema else ""
-
-
-def _defaults(task: TaskSpec) -> dict[str, Any]:
-    """The defaults of a task's arguments."""
-    return {name: argument.default for name, argument in task.arguments.items() if not argument.required}

@@ -8,23 +8,6 @@ from flows import threads
 from flows.context import RunContext
 from flows.graph import Node
 from flows.outcome import Outcome
-from flows.plan import Plan
-from tasks.connections.problems import Refused
-
-
-def require_runnable(plan: Plan) -> None:
-    """Refuse what a file asks for together and no mode can give.
-
-    Raises
-    ------
-    Refused
-        Names the file, the keys, and what to do.
-    """
-    if plan.file.stream and plan.file.runner.dask is not None:
-        raise Refused(
-            f"{plan.path.name} has a `stream:` and `runner: {{dask: …}}`: a stream fires in one process.",
-            "Leave out `runner:`.",
-        )
 
 
 def run_steps(nodes: list[Node], context: RunContext, tracked: bool) -> Mapping[str, Outcome]:

@@ -298,18 +298,6 @@ def test_overlap_queue_waits_for_its_turn(project, world):
     assert [finished.status for finished in done] == ["completed", "completed"]
 
 
-def test_a_stream_with_a_cluster_for_a_runner_is_refused_in_one_sentence(project):
-    text = """
-        runner: {dask: "tcp://127.0.0.1:8786"}
-        stream:
-          quotes: {task: watch_some, keep: latest}
-        steps:
-          returns: {task: compute_some, in: quotes}
-        """
-    with pytest.raises(Refused, match=r"live.yaml has a `stream:` and `runner: \{dask: …\}`: a stream fires in one process"):
-        project.run("live", text)
-
-
 def test_values_reach_a_task_as_its_types_have_them(project):
     finished = project.run(
         "typed",
