@@ -174,7 +174,7 @@ class FrameStore(base.Connection):
         """
         with self.explained():
             shelf = self.shelf(library, symbol, version)
-            known = shelf.read_metadata(symbol, as_of=version)
+            known = self._known(shelf, library, symbol, version)
             layout = (known.metadata or {}).get("layout")
             number = int(known.version)
             frame, versions = read_selected(shelf, symbol, number, layout, selection, f"{library}/{symbol}")
@@ -217,7 +217,7 @@ class FrameStore(base.Connection):
     def metadata(self, library: str, symbol: str, version: int | None = None) -> dict[str, Any]:
         """What was written along with a version."""
         with self.explained():
-            kept = self.shelf(library, symbol, version).read_metadata(symbol, as_of=version).metadata or {}
+            kept = self._known(self.shelf(library, symbol, version), library, symbol, version).metadata or {}
         return {name: value for name, value in kept.items() if name not in _OURS}
 
     def has(self, library: str, symbol: str) -> bool:
@@ -247,9 +247,17 @@ class FrameStore(base.Connection):
         if not shelf.has_symbol(symbol, as_of=version):
             if version is None or not shelf.has_symbol(symbol):
                 raise unknown(f"Library `{library}` of `{self.name}` has no symbol", symbol, shelf.list_symbols())
-            versions = sorted(info.version for info in shelf.list_versions(symbol))
-            raise DataProblem(f"{library}/{symbol} has no version {version}.", f"It has {ranges(versions)}.")
+            raise _no_version(shelf, library, symbol, version)
         return shelf
+
+    def _known(self, shelf: Any, library: str, symbol: str, version: int | None) -> Any:
+        """Version and metadata. One that was pruned while a later one was added still counts as there until read."""
+        from arcticdb.exceptions import NoDataFoundException
+
+        try:
+            return shelf.read_metadata(symbol, as_of=version)
+        except NoDataFoundException as error:
+            raise _no_version(shelf, library, symbol, version) from error
 
     def explained(self) -> AbstractContextManager[None]:
         """A block in which ArcticDB's own errors become problems for a person."""
@@ -272,6 +280,11 @@ def _address(settings: FrameStore.Settings, folder: Path) -> str:
     given = {"access": settings.access, "secret": settings.secret}
     keys = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
     return f"{uri}{'&' if '?' in uri else '?'}{keys}" if keys else uri
+
+
+def _no_version(shelf: Any, library: str, symbol: str, version: int | None) -> DataProblem:
+    there = sorted(one.version for one, info in shelf.list_versions(symbol).items() if not info.deleted)
+    return DataProblem(f"{library}/{symbol} has no version {version}.", f"It has {ranges(there)}.")
 
 
 def _by(metadata: Mapping[str, Any] | None, moment: date | pd.Timestamp) -> bool:
