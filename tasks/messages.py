@@ -24,7 +24,8 @@ SHORT = 300
 """Characters of a text message: two of its parts."""
 _STYLE = (
     "<meta name='viewport' content='width=device-width'><meta name='color-scheme' content='light dark'>"
-    "<style>body{font:16px/1.45 system-ui,sans-serif}h1{font-size:1.2em}table{border-collapse:collapse}"
+    "<style>body{font:16px/1.45 system-ui,sans-serif}h1{font-size:1.2em}h2{font-size:1.05em}"
+    "table{border-collapse:collapse}"
     "th,td{text-align:left;padding:.2em .7em .2em 0;border-bottom:1px solid #8886;font-weight:normal;"
     "vertical-align:top}thead th{font-weight:600}td.n,th.n{text-align:right}code{font-size:.9em}</style>"
 )

@@ -138,7 +138,7 @@ def _provenance(run: Run, frames: Mapping[str, pd.DataFrame]) -> Iterator[str]:
             *_versions(),
         ]
     )
-    rows = [(name, len(frame), content_id(frame)[:16]) for name, frame in frames.items()]
+    rows = [(name, f"{len(frame):,}", content_id(frame)[:16]) for name, frame in frames.items()]
     yield table("What the report was given, by the names of the journal", ("frame", "rows", "content"), rows, ("rows",))
     yield paragraph("Every number can be followed to the broker's messages:")
     yield commands([run.explain, *_of_contract(run, frames)])
