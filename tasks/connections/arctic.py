@@ -173,11 +173,10 @@ class FrameStore(base.Connection):
         Raises `DataProblem` as `read` does, and for conditions that don't suit their columns.
         """
         with self.explained():
-            shelf = self.shelf(library, symbol, version)
-            known = self._known(shelf, library, symbol, version)
+            shelf, as_of, known = self._known(library, symbol, version)
             layout = (known.metadata or {}).get("layout")
             number = int(known.version)
-            frame, versions = read_selected(shelf, symbol, number, layout, selection, f"{library}/{symbol}")
+            frame, versions = read_selected(shelf, symbol, as_of, layout, selection, f"{library}/{symbol}")
         content = (known.metadata or {}).get("content") if selection.is_whole else None
         return Stored(frame, number, content or content_id(frame), versions)
 
@@ -188,7 +187,7 @@ class FrameStore(base.Connection):
         Raises `DataProblem` where there is none, besides what `read` raises.
         """
         with self.explained():
-            shelf = self.shelf(library, symbol, None)
+            shelf = self.shelf(library, symbol)
             known = shelf.read_metadata(symbol)  # the latest, nearly always: the others are looked at only if it is not
             if _by(known.metadata, moment):
                 return int(known.version)
@@ -217,7 +216,7 @@ class FrameStore(base.Connection):
     def metadata(self, library: str, symbol: str, version: int | None = None) -> dict[str, Any]:
         """What was written along with a version."""
         with self.explained():
-            kept = self._known(self.shelf(library, symbol, version), library, symbol, version).metadata or {}
+            kept = self._known(library, symbol, version)[2].metadata or {}
         return {name: value for name, value in kept.items() if name not in _OURS}
 
     def has(self, library: str, symbol: str) -> bool:
@@ -240,24 +239,29 @@ class FrameStore(base.Connection):
             raise unknown(f"`{self.name}` has no library", library, self._store.list_libraries())
         return self._store[library]
 
-    def shelf(self, library: str, symbol: str, version: int | None) -> Any:
-        """The library, in which this version of the symbol is. Raises `DataProblem` where it isn't."""
+    def shelf(self, library: str, symbol: str) -> Any:
+        """The library, in which this symbol is. Raises `DataProblem` where it isn't."""
         check_names(library, symbol)
         shelf = self.library(library)
-        if not shelf.has_symbol(symbol, as_of=version):
-            if version is None or not shelf.has_symbol(symbol):
-                raise unknown(f"Library `{library}` of `{self.name}` has no symbol", symbol, shelf.list_symbols())
-            raise _no_version(shelf, library, symbol, version)
+        if not shelf.has_symbol(symbol):
+            raise unknown(f"Library `{library}` of `{self.name}` has no symbol", symbol, shelf.list_symbols())
         return shelf
 
-    def _known(self, shelf: Any, library: str, symbol: str, version: int | None) -> Any:
-        """Version and metadata. One that was pruned while a later one was added still counts as there until read."""
+    def _known(self, library: str, symbol: str, version: int | None) -> tuple[Any, int | str, Any]:
+        """(the library, by what to read this version of a symbol, its number and metadata)."""
         from arcticdb.exceptions import NoDataFoundException
 
+        shelf = self.shelf(library, symbol)
         try:
-            return shelf.read_metadata(symbol, as_of=version)
+            known = shelf.read_metadata(symbol, as_of=version)
+            return shelf, int(known.version), known
         except NoDataFoundException as error:
-            raise _no_version(shelf, library, symbol, version) from error
+            there = {one.version: info for one, info in shelf.list_versions(symbol).items()}
+            if version in there and there[version].snapshots:  # pruned, and held by these alone
+                snapshot = there[version].snapshots[0]
+                return shelf, snapshot, shelf.read_metadata(symbol, as_of=snapshot)
+            readable = sorted(one for one, info in there.items() if info.snapshots or not info.deleted)
+            raise DataProblem(f"{library}/{symbol} has no version {version}.", f"It has {ranges(readable)}.") from error
 
     def explained(self) -> AbstractContextManager[None]:
         """A block in which ArcticDB's own errors become problems for a person."""
@@ -280,11 +284,6 @@ def _address(settings: FrameStore.Settings, folder: Path) -> str:
     given = {"access": settings.access, "secret": settings.secret}
     keys = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
     return f"{uri}{'&' if '?' in uri else '?'}{keys}" if keys else uri
-
-
-def _no_version(shelf: Any, library: str, symbol: str, version: int | None) -> DataProblem:
-    there = sorted(one.version for one, info in shelf.list_versions(symbol).items() if not info.deleted)
-    return DataProblem(f"{library}/{symbol} has no version {version}.", f"It has {ranges(there)}.")
 
 
 def _by(metadata: Mapping[str, Any] | None, moment: date | pd.Timestamp) -> bool:

@@ -56,11 +56,11 @@ def selection_of(described: Mapping[str, Any]) -> Selection:
 
 
 def read_selected(
-    shelf: Any, symbol: str, version: int, layout: Mapping[str, Any] | None, selection: Selection, what: str
+    shelf: Any, symbol: str, as_of: int | str, layout: Mapping[str, Any] | None, selection: Selection, what: str
 ) -> tuple[pd.DataFrame, Versions | None]:
     """(the rows and columns that are asked for, which version brought each row where that is known)."""
     if layout is None:
-        return _foreign(shelf, symbol, version, selection, what), None
+        return _foreign(shelf, symbol, as_of, selection, what), None
     types = {how["name"]: how["type"] for how in layout["columns"]}
     names = list(selection.columns) if selection.columns is not None else list(types)
     check_columns(names, types, what)
@@ -68,14 +68,14 @@ def read_selected(
     check_columns([one.column for one in wanted], types, what)
     needed = [*dict.fromkeys([*names, *(one.column for one in wanted)])]
     if layout.get("form") == "series":
-        return _of_series(shelf, symbol, version, layout, names, needed, wanted)
+        return _of_series(shelf, symbol, as_of, layout, names, needed, wanted)
     if not layout["rows"]:
         return matching(restore(None, layout), wanted)[names], None
     partial = len(needed) < len(types)
     native = {how["name"] for how in layout["columns"] if "as" not in how and how["type"] != "category"}
     pushed = [_native(one, types[one.column]) for one in wanted if one.column in native]
     flat = shelf.read(
-        symbol, as_of=version, columns=needed if partial else None, query_builder=_query(pushed)
+        symbol, as_of=as_of, columns=needed if partial else None, query_builder=_query(pushed)
     ).data  # categories are looked at here: ArcticDB compares their codes
     of = {**layout, "rows": len(flat), "columns": [how for how in layout["columns"] if how["name"] in needed]}
     frame = restore(flat.reset_index(drop=True) if pushed else flat, of)
@@ -86,7 +86,7 @@ def read_selected(
 def _of_series(
     shelf: Any,
     symbol: str,
-    version: int,
+    as_of: int | str,
     layout: Mapping[str, Any],
     names: Sequence[str],
     needed: Sequence[str],
@@ -98,9 +98,7 @@ def _of_series(
     bounds = [one for one in typed_ones if one.column == index and one.operator in ("at_least", "below", "at_most")]
     pushed = [one for one in typed_ones if one not in bounds]
     stored = None if len(needed) == len(types) else [*(name for name in needed if name != index), VERSION]
-    flat = shelf.read(
-        symbol, as_of=version, columns=stored, date_range=_range(bounds), query_builder=_query(pushed)
-    ).data
+    flat = shelf.read(symbol, as_of=as_of, columns=stored, date_range=_range(bounds), query_builder=_query(pushed)).data
     frame = from_series(flat, layout, list(needed))
     # What a store says of nulls and bounds may differ: here it is meant.
     kept = matching(frame.assign(**{VERSION: flat[VERSION].to_numpy()}), wanted) if wanted else None
@@ -109,14 +107,14 @@ def _of_series(
     return kept[list(names)], kept[VERSION].to_numpy()
 
 
-def _foreign(shelf: Any, symbol: str, version: int, selection: Selection, what: str) -> pd.DataFrame:
+def _foreign(shelf: Any, symbol: str, as_of: int | str, selection: Selection, what: str) -> pd.DataFrame:
     """A frame of another program, with its index, as it is."""
     if selection.where or selection.first or selection.last:
         raise DataProblem(
             f"{what} was written by another program: only whole columns of it can be asked for.",
             "Read it whole, and narrow it in a task of your own.",
         )
-    frame: pd.DataFrame = shelf.read(symbol, as_of=version).data
+    frame: pd.DataFrame = shelf.read(symbol, as_of=as_of).data
     if selection.columns is None:
         return frame
     check_columns(selection.columns, frame.columns, what)
