@@ -72,7 +72,9 @@ def flatten_column(column: pd.Series[Any]) -> tuple[pd.Series[Any], dict[str, An
             return column, how
         return column.cat.codes, {**how, "as": "codes"}
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return _in_nanoseconds(column.dt.tz_convert("UTC").dt.tz_localize(None)), how
+        # Instants are kept in UTC as they are: their zone is taken off without touching them.
+        moments = column.array.asi8.view(f"M8[{dtype.unit}]")  # type: ignore[attr-defined]
+        return _in_nanoseconds(pd.Series(moments, index=column.index, name=column.name, copy=False)), how
     if isinstance(dtype, np.dtype):
         if dtype.kind == "M":
             return _in_nanoseconds(column), how
@@ -115,8 +117,10 @@ def restore_column(kept: pd.Series[Any] | None, how: Mapping[str, Any]) -> pd.Se
         return values if type_ == "object" else values.astype(type_)
     if type_.startswith("datetime64["):
         unit, _, zone = type_.removeprefix("datetime64[").rstrip("]").partition(", ")
-        moments = kept.dt.tz_localize("UTC").dt.tz_convert(zone) if zone else kept
-        kept = moments.dt.as_unit(unit)
+        if zone:
+            kept = pd.Series(pd.DatetimeIndex(kept.to_numpy().view("i8"), tz=zone), copy=False)
+        if unit != "ns":
+            kept = kept.dt.as_unit(unit)
     return kept if str(kept.dtype) == type_ else kept.astype(type_)
 
 
