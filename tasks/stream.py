@@ -153,12 +153,12 @@ class Stream(Generic[F]):
             if self._is_whole is not None and not self._is_refused():
                 if has_begun:
                     self._is_whole = None
-                    return self._batch(is_all=True)
+                    if (batch := self._batch(is_all=True)) is not None:
+                        return batch
                 self._bell.wait(LOOK)
             elif self._pending or news:
                 wakes = False
-                batch = self._batch()
-                if len(batch.rows):
+                if (batch := self._batch()) is not None:
                     return batch
             elif self._is_refused():
                 raise next(iter(self._problems.values()))
@@ -183,12 +183,16 @@ class Stream(Generic[F]):
         )
         return self._tell_refused()
 
-    def _batch(self, is_all: bool = False) -> Batch:
+    def _batch(self, is_all: bool = False) -> Batch | None:
+        """What has arrived, as a frame; None where it comes to nothing."""
         count = len(self._pending) if is_all else min(self._limit, len(self._pending))
         arrivals = [self._pending.popleft() for _ in range(count)]
         self._sequence += len(arrivals)
+        rows = self._valid(self._read(arrivals))
+        if not len(rows) and not is_all:
+            return None  # nobody's time is asked for that
         now = pd.Timestamp(arrivals[-1].time if arrivals else self._time.now(), unit="ns", tz="UTC")
-        return Batch(self._valid(self._read(arrivals)), self._sequence, now, is_all)
+        return Batch(rows, self._sequence, now, is_all)
 
     def _valid(self, frame: pd.DataFrame) -> pd.DataFrame:
         rows = frame.reset_index(drop=True)
