@@ -117,7 +117,7 @@ class _Checker:
         self._apply(subject, path.stem)
         found = ordered([*diagnostics, *subject.diagnostics])
         whole = not any(diagnostic.severity == "error" for diagnostic in found)
-        return Checked(path, document, found, build(subject, path) if whole else None)
+        return Checked(path, document, found, build(subject, path) if whole else None, subject)
 
     def _apply(self, subject: Subject, name: str) -> None:
         names.check(subject)
