@@ -128,10 +128,15 @@ def same_prices(some: pd.DataFrame, others: pd.DataFrame, tolerance: float = 1e-
 
 def agreement(some: pd.DataFrame, others: pd.DataFrame, tolerance: float = 1e-6) -> pd.Series[bool]:
     """Whether the closes of each time that both have bars of differ by no more than this part; by session, in order."""
-    pairs = present(some)[["time", "close"]].merge(present(others)[["session", "time", "close"]], on="time")
-    pairs = pairs.sort_values("time")
-    same = (pairs["close_x"] - pairs["close_y"]).abs() <= tolerance * pairs["close_y"].abs()
-    return pd.Series(same.to_numpy(), index=pairs["session"])
+    some, others = present(some), present(others)
+    _, mine, theirs = np.intersect1d(times(some), times(others), assume_unique=True, return_indices=True)
+    one, other = some["close"].to_numpy()[mine], others["close"].to_numpy()[theirs]
+    return pd.Series(np.abs(one - other) <= tolerance * np.abs(other), index=others["session"].to_numpy()[theirs])
+
+
+def times(bars: pd.DataFrame) -> NDArray[np.int64]:
+    """Nanoseconds since 1970 of each bar; each is there once."""
+    return bars["time"].to_numpy(dtype="datetime64[ns]").view(np.int64)
 
 
 def _days(bars: pd.DataFrame) -> Sessions:

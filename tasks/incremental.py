@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from tasks.bars_store import COLUMNS, NUMBERS, Sessions, agreement, lacking, no_bars, present, within
+from tasks.bars_store import COLUMNS, NUMBERS, Sessions, agreement, lacking, no_bars, present, times, within
 
 TOLERANCE = 1e-6
 """Part of a close by which a stored one may differ from the same one asked for again, before it counts as another.
@@ -113,10 +113,11 @@ def _joined(others: pd.DataFrame, stored: pd.DataFrame, answer: pd.DataFrame, as
 
 def _first_pulled(stored: pd.DataFrame, answer: pd.DataFrame) -> pd.DataFrame:
     """The answer, in which bars that came just so before keep the run that pulled them."""
-    before = stored[["time", "close", "run"]].rename(columns={"close": "was", "run": "by"})
-    both = answer.merge(before, on="time", how="left")
-    first = (both["was"] == both["close"]).to_numpy()
-    return answer.assign(run=np.where(first, both["by"].to_numpy(), answer["run"].to_numpy()))
+    runs = answer["run"].to_numpy(dtype=object, copy=True)
+    _, mine, before = np.intersect1d(times(answer), times(stored), assume_unique=True, return_indices=True)
+    same = answer["close"].to_numpy()[mine] == stored["close"].to_numpy()[before]
+    runs[mine[same]] = stored["run"].to_numpy()[before[same]]
+    return answer.assign(run=runs)
 
 
 def _absences(answer: pd.DataFrame, asked: Sessions) -> pd.DataFrame:

@@ -20,9 +20,9 @@ from schemas.market import Prices, Universe
 from tasks.connections.arctic import FrameStore
 from tasks.connections.ib.broker import Broker, Settings
 from tasks.connections.ib.simulator.closes import load_closes
+from tasks.connections.ib.simulator.faults import Faults
 from tasks.connections.ib.simulator.gateway import SimulatedGateway
 from tasks.connections.ib.simulator.instruments import Instrument, listed
-from tasks.connections.ib.simulator.script import Action, Cue, Script
 from tasks.connections.problems import ConnectionProblem, DataProblem
 from tasks.history import pull_history
 from tasks.run import Run
@@ -186,17 +186,15 @@ def test_a_corrected_last_bar_is_taken_without_pulling_all(at: At, notes: list[s
     assert any("last stored bar of AAPL STK USD (265598) was corrected" in line for line in notes)
 
 
-def test_a_pull_that_was_cut_off_goes_on_where_it_was(at: At) -> None:
+def test_a_pull_that_failed_goes_on_where_it_was(at: At) -> None:
     stocks = [Instrument(910_000_000 + number, f"S{number}", series="KO") for number in range(12)]
-    cut = at(TUESDAY, *stocks, script=Script((Cue(Action("kick"), on=20, nth=9),)))
-    with pytest.raises(ConnectionProblem):
-        cut.pull(*stocks)
-    came = cut.asked
+    violation = (162, "Historical Market Data Service error message:Historical data request pacing violation")
+    failing = at(TUESDAY, *stocks, faults=Faults(refused={910_000_004: violation}))
+    with pytest.raises(ConnectionProblem, match="pacing"):
+        failing.pull(*stocks)
     again = at(TUESDAY, *stocks)
-    frame = again.pull(*stocks)
-    assert frame.groupby("con_id").size().tolist() == [21] * 12
-    assert 0 < len(again.asked) < 12
-    assert len(came) < 12
+    assert again.pull(*stocks).groupby("con_id").size().tolist() == [21] * 12
+    assert again.asked == [(910_000_004, "22 D")]
 
 
 def test_a_past_session_reads_what_was_known_then_and_asks_nobody(at: At, notes: list[str]) -> None:
