@@ -85,6 +85,14 @@ class Table:
         assert self._display is not None  # noqa: S101
         return self._display.whole()
 
+    def scales(self) -> dict[str, float]:
+        """Of each column shown as bars: a round number that none of its values is beyond."""
+        found = {}
+        for name, style in self.look.styles.items():
+            if style.get("fg_mode") == "label-bar" and name in self._columns:
+                found[name] = _round_above(self._columns[name])
+        return found
+
     def _open(self, kinds: dict[str, Kind]) -> None:
         if self.look.moment in kinds:
             kinds = {**kinds, AGE: "float"}
@@ -108,6 +116,15 @@ class Table:
         joined = {name: np.concatenate([self._columns[name], values])[-TAIL:] for name, values in new.items()}
         self.shown = len(joined[NUMBER])
         return joined
+
+
+def _round_above(values: Array) -> float:
+    """1, 2 or 5 times a power of ten, so that it seldom changes."""
+    most = float(np.max(np.abs(values), initial=0.0, where=~np.isnan(values)))
+    if most == 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(most))
+    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= most))
 
 
 def _ages(moments: Array, now: pd.Timestamp) -> Array:
@@ -145,7 +162,7 @@ def panels_of(tables: list[Table], meters: str, meter_kinds: Mapping[str, Kind])
             lines = list(chart.lines)
             styles: dict[str, Any] = {"time": _style("time", "datetime")}
             for line, name in chart.lines.items():
-                styles[line] = {"number_format": digits_of(name, "float")}
+                styles[line] = {"number_format": {**digits_of(name, "float"), "notation": "standard"}}
             config: dict[str, Any] = {"plugin": "Y Line", "columns": lines, "group_by": ["time"]}
             config |= {"aggregates": dict.fromkeys(lines, "last"), "columns_config": styles}
             panels.append({**panel, "table": f"{table.id}*", "place": "main", "config": config})

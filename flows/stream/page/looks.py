@@ -99,7 +99,7 @@ class Look:
 
 
 SIGNED = {"fg_mode": "color"}
-BAR = {"fg_mode": "label-bar", "pos_fg_color": "#5b8fd6", "neg_fg_color": "#d1625a"}
+BAR = {"fg_mode": "label-bar"}
 PULSE = {"bg_mode": "pulse"}
 
 _LOOKS: dict[type[Frame], Look] = {

@@ -30,7 +30,7 @@ const handlers = {
     condition("waiting", "waiting");
     await arrange(message);
   },
-  state(message) {
+  async state(message) {
     last = message;
     at("clock").textContent = message.now.slice(11);
     at("clock").title = message.now;
@@ -41,7 +41,7 @@ const handlers = {
       else if (message.quiet > 10) condition("quiet", `quiet ${message.quiet} s`);
       else condition("live", "live");
     }
-    state(message);
+    await state(message);
   },
   told(message) {
     const list = at("told");

@@ -150,7 +150,7 @@ class _Stage:
     async def _serve(self, port: int, exact: bool) -> None:
         from flows.stream.page.server import HOST, Audience, application, listen
 
-        audience = Audience(self._greet)
+        audience = self.audience = Audience(self._greet)
         server, bound = listen(lambda at: application(self._token, at, audience), port, exact)
         self._address = f"http://{HOST}:{bound}/{self._token}/"
         self._listening.set()

@@ -4,6 +4,7 @@ import { ready, worker } from "./perspective.js";
 
 const POINTS = 30000;
 const TYPES = { integer: "float" };
+const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 const hasWebGL = !!document.createElement("canvas").getContext("webgl2");
 
 let client = null;
@@ -66,7 +67,7 @@ export async function restyle(dark) {
 
 // A panel has a head of its own; the viewer's is shown with its settings.
 const bare = new CSSStyleSheet();
-bare.replaceSync(":host(:not([settings])) regular-layout-frame::part(titlebar) { display: none; }");
+bare.replaceSync(":host(:not([settings])) regular-layout-frame::part(titlebar) { display: none !important; }");
 
 async function show(element, panel) {
   const viewer = document.createElement("perspective-viewer");
@@ -77,6 +78,7 @@ async function show(element, panel) {
   button.type = "button";
   button.title = "Columns, order, filters, groups, plots";
   button.onclick = () => viewer.toggleConfig();
+  viewer.panel = panel;
   element.append(button);
   const grid = { plugin: "Datagrid", plugin_config: { edit_mode: "READ_ONLY" } };
   const table = await tables.get(panel.table).get_name();
@@ -90,6 +92,7 @@ function framed(panel) {
   section.dataset.step = panel.step;
   section.dataset.table = panel.table;
   const head = make("h2", panel.title);
+  if (panel.kind === "chart") head.append(make("span", `time in ${zone}`, "zone"));
   head.append(make("span", "", "count"), make("span", "", "trouble"));
   const body = make("div", undefined, "body");
   section.append(head, body);
@@ -152,8 +155,20 @@ function addFigures(panel) {
   document.getElementById("figures").append(section);
 }
 
+// Bars are drawn against the largest number of their column, which the viewer has to be told.
+async function rescale(scales) {
+  for (const viewer of viewers) {
+    const wanted = scales[viewer.panel.table];
+    if (!wanted || JSON.stringify(wanted) === viewer.scales) continue;
+    viewer.scales = JSON.stringify(wanted);
+    const styles = (await viewer.save()).columns_config ?? {};
+    for (const [name, most] of Object.entries(wanted)) styles[name] = { ...styles[name], fg_gradient: most };
+    await viewer.restore({ columns_config: styles });
+  }
+}
+
 // Figures, counts of rows, and which steps aren't well.
-export function state(message) {
+export async function state(message) {
   for (const section of document.querySelectorAll("section.figures"))
     for (const show of section.show) show(message.figures[section.dataset.table]);
   for (const element of document.querySelectorAll("[data-step]")) {
@@ -167,4 +182,5 @@ export function state(message) {
     if (count && rows !== undefined)
       count.textContent = some < rows ? `${some.toLocaleString()} of ${rows.toLocaleString()}` : rows.toLocaleString();
   }
+  await rescale(message.scales);
 }

@@ -123,6 +123,7 @@ class Scene:
             "troubles": self._troubles(picture),
             "troubled": {name: its.trouble for name, its in picture.standings.items() if its.trouble},
             "figures": {table.id: _row(table.frame(picture)) for table in self._tables.values() if table.look.figures},
+            "scales": {table.id: scales for table in self._tables.values() if (scales := table.scales())},
             "rows": {table.id: [table.rows, table.shown] for table in self._tables.values() if table.is_open},
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,9 @@ class Audience:
     def __len__(self) -> int:
         return len(self._tabs)
 
+    def __iter__(self) -> Iterator[Tab]:
+        return iter(tuple(self._tabs))
+
     def enter(self, tab: Tab) -> None:
         """A tab is open; it is greeted with the next news."""
         self._tabs.add(tab)
@@ -57,7 +60,7 @@ class Audience:
         messages
             In their order.
         """
-        for tab in tuple(self._tabs):
+        for tab in self:
             if not tab.is_behind:
                 for message in messages:
                     tab.send(message)
@@ -68,7 +71,7 @@ class Audience:
 
     def close(self) -> None:
         """Say goodbye to all."""
-        for tab in tuple(self._tabs):
+        for tab in self:
             tab.close()
 
 
