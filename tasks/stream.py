@@ -126,7 +126,8 @@ class Stream(Generic[F]):
     def confirmed(self) -> bool:
         """Whether what it told last still holds: every subscription is answered and the connection stands, so that
         a change would have been told."""
-        return not self._is_closed and not self.stale and not any(s.problem for s in self._subscriptions.values())
+        subscriptions = self._subscriptions.values()
+        return not self._is_closed and not self.stale and not any(s.problem or s.doubtful for s in subscriptions)
 
     def close(self) -> None:
         """End it; a waiting `next` ends too. May be called from any thread, more than once."""

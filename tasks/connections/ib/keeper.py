@@ -21,7 +21,7 @@ from tasks.connections.problems import ConnectionProblem, Problem, Refused
 
 log = logging.getLogger("hedgerow.ib")
 
-DATA_LOST, DATA_KEPT = 1101, 1102
+BROKER_LOST, DATA_LOST, DATA_KEPT = 1100, 1101, 1102
 TIRED_OF_ITS_ID = 4
 """Attempts in a row at which the client id may be in use: it is then no longer the dropped connection's own."""
 
@@ -118,9 +118,15 @@ class Keeper:
         """What the gateway says unasked: that it has the broker again, or that a subscription has stopped."""
         if not isinstance(event, BrokerMessage):
             return
-        if event.code == DATA_LOST:
-            for subscription in self._subscriptions():
+        for subscription in self._subscriptions():
+            if event.code == DATA_LOST:
                 subscription.interrupt()
+            elif event.code == BROKER_LOST:
+                subscription.stale = True
+            elif event.code == DATA_KEPT and subscription.number is not None:
+                subscription.stale = False
+            if subscription.con_id is not None and self._bridge is not None:
+                subscription.doubtful = not self._bridge.condition.is_whole  # for whichever farm it is
         with self._changed:
             if event.code in (DATA_LOST, DATA_KEPT):
                 self._to_tell = self._bridge

@@ -54,6 +54,8 @@ class Subscription:
         self.dropped = 0
         self.stale = False
         """Whether the connection was dropped, or its data lost, and none has come since."""
+        self.doubtful = False
+        """Whether the gateway lacks a data farm: that nothing comes doesn't say that nothing has changed."""
         self.problem: Problem | None = None
         """Why no more rows will come."""
         self.bell: Callable[[], None] = lambda: None
