@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
-from flows.lsp.completion import completions
+from flows.lsp.completion import completions, documented
 from flows.lsp.fixes import fixes
 from flows.lsp.hover import hover_text
 from flows.lsp.navigation import definitions, references
@@ -47,11 +48,18 @@ def answer(server: Server) -> None:
         view, here = found
         return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, text), view.text.range(here.start, here.end))
 
-    @server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=["$", "{", "[", ",", " "]))
+    triggers = ["$", "{", "[", " "]
+
+    @server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(triggers, resolve_provider=True))
     def completion(params: lsp.CompletionParams) -> lsp.CompletionList:
         view = view_of(params.text_document)
         items = completions(view, view.text.offset(params.position)) if view else []
         return lsp.CompletionList(is_incomplete=False, items=items)
+
+    @server.feature(lsp.COMPLETION_ITEM_RESOLVE)
+    def resolve(item: lsp.CompletionItem) -> lsp.CompletionItem:
+        view = server.view(Path(item.data["file"])) if item.data else None
+        return documented(item, view) if view else item
 
     @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
     def definition(params: lsp.DefinitionParams) -> list[lsp.Location]:

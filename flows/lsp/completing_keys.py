@@ -17,6 +17,9 @@ from tasks.declare import TaskSpec
 _FIRST = ("task", "in", "with", "steps", "description", "schedule", "params", "kind", "calendar", "at", "default")
 """Keys that are written more often than the others."""
 
+SCHEDULES = ({"calendar", "at"}, {"calendar", "from", "until", "every"}, {"cron", "timezone"}, {"after"})
+"""Keys of a schedule that go together."""
+
 
 def keys(view: View, place: Place) -> Iterator[Offer]:
     """The keys that the mapping around the place may have and doesn't have yet."""
@@ -24,7 +27,19 @@ def keys(view: View, place: Place) -> Iterator[Offer]:
     here = view.outline.at(place.start)
     written = {str(key) for key in view.outline.children(location)} - {here.text if here else "", place.prefix}
     offers = _desk_keys(view, location) if view.is_desk else _pipeline_keys(view, location)
-    yield from (offer for offer in offers if offer.label not in written)
+    senseless = written | _senseless(view, location, written)
+    yield from (offer for offer in offers if offer.label not in senseless)
+
+
+def _senseless(view: View, location: Location, written: set[str]) -> set[str]:
+    """Keys that the grammar knows at a place, but not beside what is written there."""
+    if location == ("schedule",):
+        forms = [form for form in SCHEDULES if written - {"missed"} <= form]
+        return set().union(*SCHEDULES) - set().union(*forms)
+    if len(location) != 2 or location[0] != "steps":
+        return set()
+    without = {"every", "max_age"} if not view.outline.children(("stream",)) else set()
+    return without | ({"pipeline"} if "task" in written else {"task"} if "pipeline" in written else set())
 
 
 def _pipeline_keys(view: View, location: Location) -> Iterable[Offer]:

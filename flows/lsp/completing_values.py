@@ -11,11 +11,11 @@ from flows.check.arguments import SAMPLES
 from flows.check.subject import Schema, Unknown
 from flows.compatibility import fit
 from flows.document import Location
-from flows.lsp.describing import schema_name, task_text, type_text
-from flows.lsp.hover import connection_text, pipeline_text, step_text
+from flows.lsp.describing import schema_name, type_text
 from flows.lsp.keys import model_of, words_at, words_of
 from flows.lsp.offers import Offer
 from flows.lsp.reading import Place
+from flows.lsp.symbols import Symbol
 from flows.lsp.view import View
 from flows.references import RUN_TYPES
 from flows.values import Unfit, convert
@@ -56,20 +56,29 @@ def _of_step(view: View, step: str, section: str, below: Location, location: Loc
         case "pipeline":
             yield from _pipelines(view)
         case "schema":
-            yield from (Offer(name, "schema", _summary(schema)) for name, schema in view.catalog.schemas.items())
+            for name, schema in view.catalog.schemas.items():
+                yield Offer(name, "schema", _summary(schema), symbol=Symbol("schema", name))
         case "in":
-            yield from _ports(view, step, task, _parameter(view, location, task, below))
+            listed = _listed(view, location) if below and isinstance(below[0], int) else set()
+            ports = _ports(view, step, task, _parameter(task, below))
+            yield from (port for port in ports if port.label not in listed)
         case "last":
             yield from _ports(view, None, task, str(below[0]) if below else None)
         case "begin" | "when":
             yield from _ports(view, step, None)
         case "after":
-            yield from (Offer(name, "step", documentation=step_text(view, name)) for name in _before(view, step))
+            yield from (Offer(name, "step", symbol=Symbol("step", name, view.name)) for name in _before(view, step))
         case "with" | "each" if below:
             yield from _argument(view, step, task, below, section)
 
 
-def _parameter(view: View, location: Location, task: TaskSpec | None, below: Location) -> str | None:
+def _listed(view: View, location: Location) -> set[str | None]:
+    """The other items of the list that an item is in."""
+    items = view.outline.children(location[:-1])
+    return {view.outline.value((*location[:-1], item)) for item in items if item != location[-1]}
+
+
+def _parameter(task: TaskSpec | None, below: Location) -> str | None:
     """The frame that a value of `in:` binds: the one that is named, or the only one; None where it is open."""
     if task is None or (below and isinstance(below[0], int)):
         return None
@@ -90,7 +99,7 @@ def _ports(view: View, step: str | None, task: TaskSpec | None, parameter: str |
             label = name if field is None else f"{name}.{field}"
             named = parameter is None and task is not None and (field in task.frames or name in task.frames)
             rank = _rank(schema, wanted) - named
-            yield Offer(label, "step", schema_name(schema), step_text(view, name), rank=rank)
+            yield Offer(label, "step", schema_name(schema), rank=rank, symbol=Symbol("step", name, view.name))
 
 
 def _before(view: View, step: str | None) -> list[str]:
@@ -115,11 +124,11 @@ def _rank(schema: Schema, wanted: list[type[Frame] | None]) -> int:
 
 
 def _tasks(view: View, is_source: bool, *, frameless: bool) -> Iterator[Offer]:
-    for name, task in view.catalog.tasks.items():
+    for name, task in sorted(view.catalog.tasks.items()):
         if (task.kind == "source") == is_source and not (
             frameless and any(not frame.optional for frame in task.frames.values())
         ):
-            yield Offer(name, "task", task.summary, task_text(task))
+            yield Offer(name, "task", task.summary, symbol=Symbol("task", name))
 
 
 def _argument(view: View, step: str, task: TaskSpec | None, below: Location, section: str) -> Iterator[Offer]:
@@ -127,16 +136,17 @@ def _argument(view: View, step: str, task: TaskSpec | None, below: Location, sec
     if task is not None and name in task.connections:
         for connection, spec in (view.project.desk.connections if view.project.desk else {}).items():
             if issubclass(spec.cls, task.connections[name]):
-                yield Offer(connection, "connection", spec.kind, connection_text(view, connection), rank=2)
+                yield Offer(connection, "connection", spec.kind, rank=2, symbol=Symbol("connection", connection))
         return
     annotation: Any = task.arguments[name].annotation if task is not None and name in task.arguments else Any
     yield from _words(str(word) for word in words_of(annotation))
     subject = view.subject
     for parameter in view.parameters():
         known = subject.parameters.get(parameter) if subject else None
-        suits = known is None or _overlap(known.annotation, annotation)
+        rank = 4 if known is None or _overlap(known.annotation, annotation) else 8
         detail = type_text(known.annotation) if known else ""
-        yield Offer(f"${parameter}", "parameter", detail, known.description if known else "", rank=4 if suits else 8)
+        symbol = Symbol("parameter", parameter, view.name)
+        yield Offer(f"${parameter}", "parameter", detail, rank=rank, symbol=symbol)
     for own in RUN_TYPES:
         yield Offer(f"${own}", "parameter", "of the run", rank=5 if _takes(annotation, SAMPLES[own]) else 8)
 
@@ -160,7 +170,7 @@ def _takes(annotation: Any, value: Any) -> bool:
 def _pipelines(view: View) -> Iterator[Offer]:
     for path in view.project.paths():
         if path != view.path:
-            yield Offer(path.stem, "pipeline", documentation=pipeline_text(view, path.stem))
+            yield Offer(path.stem, "pipeline", symbol=Symbol("pipeline", path.stem))
 
 
 def _words(words: Iterable[str]) -> Iterator[Offer]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from lsprotocol.types import CompletionItem, InsertTextFormat, MarkupContent, MarkupKind, TextEdit
 
 from flows.lsp.completing_keys import keys
 from flows.lsp.completing_values import values
+from flows.lsp.hover import hover_text
 from flows.lsp.offers import SHOWN_AS, Offer
 from flows.lsp.outline import place_at
 from flows.lsp.reading import Place
+from flows.lsp.symbols import Occurrence, Symbol
 from flows.lsp.view import View
 
 _WORD = re.compile(r"[\w.]*")
@@ -43,7 +46,8 @@ def completions(view: View, offset: int) -> list[CompletionItem]:
                 label=offer.label,
                 kind=SHOWN_AS[offer.kind],
                 detail=offer.detail or None,
-                documentation=MarkupContent(MarkupKind.Markdown, offer.documentation) if offer.documentation else None,
+                documentation=_markdown(offer.documentation),
+                data=_data(view, offer),
                 sort_text=f"{offer.rank}{position:04}",
                 filter_text=written if is_braced else offer.label,
                 text_edit=TextEdit(view.text.range(start, end), written),
@@ -51,6 +55,25 @@ def completions(view: View, offset: int) -> list[CompletionItem]:
             )
         )
     return items
+
+
+def documented(item: CompletionItem, view: View) -> CompletionItem:
+    """The item with what is known of the thing that it names."""
+    data: Any = item.data
+    symbol = Symbol(data["kind"], data["name"], data["owner"])
+    item.documentation = _markdown(hover_text(view, Occurrence(symbol, (), 0, 0)))
+    return item
+
+
+def _data(view: View, offer: Offer) -> dict[str, str] | None:
+    symbol = offer.symbol
+    if symbol is None:
+        return None
+    return {"file": str(view.path), "kind": symbol.kind, "name": symbol.name, "owner": symbol.owner}
+
+
+def _markdown(text: str) -> MarkupContent | None:
+    return MarkupContent(MarkupKind.Markdown, text) if text else None
 
 
 def _offers(view: View, place: Place, *, has_dollar: bool) -> Iterator[Offer]:

@@ -47,11 +47,11 @@ def key_text(model: Any, location: Sequence[Hashable]) -> str:
     field = keys_at(model, location[:-1]).get(str(location[-1]))
     if field is None:
         return ""
-    said = field.description or ""
+    said = field.description or _NOTES.get(str(location[-1]), "")
     inner = _model_in(field.annotation)
     if not said and inner is not None:
         said = (inspect.getdoc(inner) or "").partition("\n")[0]
-    return f"`{location[-1]}`: {said or _NOTES.get(str(location[-1]), '')}".rstrip(": ")
+    return f"`{location[-1]}`: {said}".rstrip(": ")
 
 
 _NOTES = {
@@ -64,6 +64,10 @@ _NOTES = {
     "output": "The step that it yields where another pipeline inlines it",
     "overlap": "What a run does that comes due while another is under way",
     "retry": "How often a step is tried again: a number, or `{times, delay, backoff}`",
+    "times": "How often it is tried again",
+    "delay": "The wait before the first time, such as `15s`",
+    "backoff": "Each wait is this many times the one before",
+    "defaults": "Retries and timeout of every step that doesn't state its own; effects don't inherit `retry`",
     "timeout": "How long a step may take, such as `2m`",
     "on_failure": "What is done when a run fails",
     "default": "What it is where a run isn't given it; without one it must be given",

@@ -7,6 +7,8 @@ from typing import Literal
 
 from lsprotocol.types import CompletionItemKind
 
+from flows.lsp.symbols import Symbol
+
 OfferKind = Literal["key", "task", "step", "argument", "parameter", "word", "schema", "pipeline", "connection"]
 
 SHOWN_AS: dict[OfferKind, CompletionItemKind] = {
@@ -34,3 +36,5 @@ class Offer:
     """What is written; the label where empty."""
     rank: int = 5
     """Lower comes first."""
+    symbol: Symbol | None = None
+    """What it names: its documentation is only looked up for the one that is looked at."""
