@@ -73,7 +73,7 @@ def flatten_column(column: pd.Series[Any]) -> tuple[pd.Series[Any], dict[str, An
         return column.cat.codes, {**how, "as": "codes"}
     if isinstance(dtype, pd.DatetimeTZDtype):
         # Instants are kept in UTC as they are: their zone is taken off without touching them.
-        moments = column.array.asi8.view(f"M8[{dtype.unit}]")  # type: ignore[attr-defined]
+        moments = column.array.asi8.view(f"M8[{dtype.unit}]")
         return _in_nanoseconds(pd.Series(moments, index=column.index, name=column.name, copy=False)), how
     if isinstance(dtype, np.dtype):
         if dtype.kind == "M":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import date
@@ -13,7 +14,8 @@ from tasks.connections.arctic import FrameStore
 from tasks.connections.arctic_query import Selection
 from tasks.connections.sql import Database
 
-KILLS = 3
+KILLS = int(os.environ.get("HEDGEROW_KILLS", "3"))
+"""Of each kind of write; a hundred take some minutes."""
 WRITER = """
 import sys
 from datetime import date
@@ -55,7 +57,7 @@ def killed(folder: Path, how: str, url: str, begin: int, acknowledged: int) -> i
 def test_frames_outlive_their_writer(tmp_path: Path, how: str) -> None:
     begin = 0
     for kill in range(KILLS):
-        last = killed(tmp_path, how, "", begin, 3 + kill)
+        last = killed(tmp_path, how, "", begin, 3 + kill % 5)
         with FrameStore("frames", FrameStore.Settings(), tmp_path) as store:
             found = store.select("l", "s", Selection()).frame
             there = store.metadata("l", "s")["n"]
@@ -73,7 +75,7 @@ def test_rows_outlive_their_writer(tmp_path: Path, kind: str, request: pytest.Fi
     url = "sqlite" if kind == "sqlite" else str(request.getfixturevalue("postgresql_url"))
     begin = 0
     for kill in range(KILLS):
-        last = killed(tmp_path, "rows", url, begin, 3 + kill)
+        last = killed(tmp_path, "rows", url, begin, 3 + kill % 5)
         with Database("tables", Database.Settings(url=url), tmp_path) as database:
             found = database.read("t", date(2025, 3, 3))
         there = len(found) // 500 - 1
