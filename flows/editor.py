@@ -92,6 +92,7 @@ def _refine(made: Json, model: type[BaseModel]) -> None:
         if special is not None:
             kept = {word: made["properties"][key][word] for word in ("description",) if word in made["properties"][key]}
             made["properties"][key] = {**special, **kept}
+        made["properties"][key] = _present(made["properties"][key])
 
 
 def _special(hint: Any) -> Json | None:
@@ -166,7 +167,7 @@ def _schedule(definitions: Json) -> None:
     forms = []
     for form in FORMS:
         taken = [*form, *(["every"] if "from" in form else []), "missed"]
-        properties = {key: _present(keys[key]) for key in taken}
+        properties = {key: keys[key] for key in taken}
         forms.append(
             {"type": "object", "properties": properties, "required": list(form), "additionalProperties": False}
         )

@@ -81,7 +81,7 @@ class Schedule(Model):
     @model_validator(mode="after")
     def _one_form(self) -> Schedule:
         given = {
-            (field.alias or name) for name, field in type(self).model_fields.items() if name in self.model_fields_set
+            (field.alias or name) for name, field in type(self).model_fields.items() if getattr(self, name) is not None
         } - {"missed"}
         forms = [{"calendar", "at"}, {"calendar", "from", "until"}, {"cron", "timezone"}, {"after"}]
         if given not in [*forms, {"calendar", "from", "until", "every"}]:

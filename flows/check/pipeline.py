@@ -13,6 +13,7 @@ from flows.check import (
     calls,
     connections,
     cycles,
+    empties,
     endings,
     frames,
     grammar,
@@ -121,6 +122,7 @@ class _Checker:
 
     def _apply(self, subject: Subject, name: str) -> None:
         names.check(subject)
+        empties.check(subject)
         modes.check(subject)
         calls.check(subject)
         inlined.check(subject, name, self._inline)
