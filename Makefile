@@ -35,6 +35,7 @@ ibapi10: $(IBAPI10)/.test
 soak: $(VENV)/.test
 	$(BIN)/python tests/soak/schedule.py --minutes 20 --results tests/soak/results-schedule.md
 	$(BIN)/python tests/soak/fuzz_bridge.py --count 1000000 --results tests/soak/results-fuzz-bridge.md
+	$(BIN)/python tests/soak/fuzz_gateway.py --count 1000000
 	$(BIN)/python tests/soak/trading.py --minutes 60 --results tests/soak/results-trading.md
 
 $(VENV)/.venv:
