@@ -168,6 +168,7 @@ class _Reader:
         self.lines = LINE_BREAK.split(text)
         self.diagnostics: list[Diagnostic] = []
         self.anchors: dict[str, _Node | None] = {}
+        self.parsed = 0
         self.nodes = 0
 
     def say(self, span: Span, message: str, hint: str = "", code: str = "syntax") -> None:
@@ -205,6 +206,10 @@ class _Reader:
         return root
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> _Node:
+        self.parsed += 1
+        if self.parsed > MOST_NODES:
+            self.say(self._span(event), f"the file holds more than {MOST_NODES:,} values")
+            raise _Unreadable
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event)
         if event.tag is not None:
