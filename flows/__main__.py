@@ -347,14 +347,22 @@ def diff(one: str, other: str, as_json: bool, desk: str | None) -> None:
 @click.option("--session", metavar="DATE", help="Which session's stream; the latest when absent.")
 @click.option("--speed", default="max", metavar="N|max", help="Seconds of then a second.", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_view
 @_desk
 def replay(
-    name: str, params: tuple[str, ...], session: str | None, speed: str, as_json: bool, desk: str | None
+    name: str,
+    params: tuple[str, ...],
+    session: str | None,
+    speed: str,
+    as_json: bool,
+    view: int | None,
+    desk: str | None,
 ) -> None:
     """Run a captured stream again, firing by firing: the same frames, and nothing is sent or written."""
     from flows.commands.replay import replay_stream
 
-    sys.exit(replay_stream(name, list(params), session=session, speed=speed, as_json=as_json, profile=desk))
+    options: dict[str, Any] = {"speed": speed, "as_json": as_json, "profile": desk, "view": view}
+    sys.exit(replay_stream(name, list(params), session=session, **options))
 
 
 @main.command()

@@ -8,7 +8,7 @@ import click
 
 from flows.check import check_file, render
 from flows.check.parameters import bind
-from flows.commands.run import assignments, day
+from flows.commands.run import assignments, day, opened_page
 from flows.desk import load_desk
 from flows.plain import records
 from flows.project import find_pipeline, find_root
@@ -16,14 +16,22 @@ from flows.stream.again import Replayed, run_replay
 from flows.stream.captures import Capture, find_capture
 from flows.stream.show import LiveView
 from flows.terminal import show_frame
+from flows.watch import Onlooker
 from tasks.connections.problems import Problem
 from tasks.registry import catalog
 
 
 def replay_stream(
-    name: str, params: list[str], *, session: str | None, speed: str, as_json: bool, profile: str | None
+    name: str,
+    params: list[str],
+    *,
+    session: str | None,
+    speed: str,
+    as_json: bool,
+    profile: str | None,
+    view: int | None = None,
 ) -> int:
-    """Find, check, replay and show; return the exit status."""
+    """Find, check, replay and show, in a browser too where `view` is its page's port; return the exit status."""
     from rich.console import Console
 
     root = find_root()
@@ -37,20 +45,29 @@ def replay_stream(
     told = {key: _text(value) for key, value in capture.parameters.items() if key in checked.plan.parameters}
     parameters = bind(checked.plan, {**told, **assignments(params)})
     console = Console(soft_wrap=True)
-    view = LiveView(console)
+    terminal = LiveView(console)
+    page = None if view is None else opened_page(checked.plan, desk, view)
+    onlookers: list[Onlooker] = [] if as_json else [terminal]
+    if page is not None:
+        click.echo(f"live page: {page.address}", err=as_json)
+        onlookers.append(page)
+    how = "failed"
     try:
         if not as_json:
-            view.started([])
+            terminal.started([])
         done = run_replay(
             checked.plan,
             desk,
             parameters,
             capture,
             speed=_speed(speed),
-            onlookers=() if as_json else (view,),
+            onlookers=tuple(onlookers),
         )
+        how = "replayed"
     finally:
-        view.stop()
+        terminal.stop()
+        if page is not None:
+            page.ended(how)
     output = checked.plan.output
     frame = None if output is None else done.graph.output(output)
     if as_json:

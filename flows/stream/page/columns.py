@@ -60,10 +60,10 @@ def _plain(frame: pd.DataFrame, name: str, kind: Kind) -> Array:
     if kind == "datetime":
         return _milliseconds(column)
     if kind == "boolean":
-        return column.to_numpy(dtype=np.bool_)
+        return column.to_numpy(dtype=np.bool_, na_value=False)
     if kind == "string":
         return _texts(column)
-    return column.to_numpy(dtype=np.float64)
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _nulls(kind: Kind, length: int) -> Array:
@@ -95,4 +95,4 @@ def _texts(column: pd.Series[Any]) -> Array:
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
-    return None if value is None or (np.isscalar(value) and pd.isna(value)) else str(value)  # type: ignore[arg-type]  # any scalar
+    return None if value is None or value is pd.NA or (np.isscalar(value) and pd.isna(value)) else str(value)  # type: ignore[arg-type]  # any scalar

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 import threading
@@ -18,9 +19,12 @@ from flows.stream.firing import Fired, Graph
 from flows.stream.page.picture import Picture, picture_of
 from flows.stream.page.scene import Scene
 from schemas.limits import LimitEvents
+from tasks.connections.problems import Problem
 
 if TYPE_CHECKING:
     from flows.stream.page.server import Tab
+
+log = logging.getLogger("hedgerow.page")
 
 EVERY = 0.25
 """Seconds between two looks; what happened in between isn't shown."""
@@ -131,7 +135,8 @@ class _Stage:
     def start(self, port: int, exact: bool) -> str:
         self._thread = threading.Thread(target=self._run, args=(port, exact), name="page", daemon=True)
         self._thread.start()
-        self._listening.wait(PATIENCE)
+        if not self._listening.wait(PATIENCE):
+            raise Problem("The live page can't be served: its server doesn't start.")
         if self._problem is not None:
             raise self._problem
         return self._address
@@ -145,6 +150,8 @@ class _Stage:
             asyncio.run(self._serve(port, exact))
         except BaseException as error:
             self._problem = error
+            if self._listening.is_set():
+                log.exception("the live page has stopped; the stream goes on")
             self._listening.set()
 
     async def _serve(self, port: int, exact: bool) -> None:
@@ -191,8 +198,10 @@ class _Stage:
         if self._scene is not None and self._now is not None:
             rows = [packed(sent) for sent in self._scene.changes(self._now, monotonic)]
             if self._version != self._scene.version:
+                # Pages are built anew on a new layout, and know nothing then.
                 self._version = self._scene.version
                 messages.append(self._layout())
+                rows = [packed(sent) for sent in self._scene.whole()]
             messages += rows
             messages.append(self._state(monotonic))
         if ending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from flows.stream.page.layout import Table, panels_of, tables_of
 from flows.stream.page.meters import KINDS, MeterTable
 from flows.stream.page.picture import Picture
 from flows.stream.page.tables import Change, DisplayTable
+
+log = logging.getLogger("hedgerow.page")
 
 METERS = "*steps"
 """The table of sources and steps; no step is called so."""
@@ -46,6 +49,7 @@ class Scene:
         self._meters = DisplayTable(KINDS, ("step",))
         self._meter_rows = MeterTable()
         self._troubled: dict[str, pd.Timestamp] = {}
+        self._unshown: set[str] = set()
         self._picture: Picture | None = None
         self._shown: Picture | None = None
 
@@ -69,7 +73,13 @@ class Scene:
         if picture is not self._shown:
             for table in self._tables.values():
                 was_open = table.is_open
-                change = table.take(picture)
+                try:
+                    change = table.take(picture)
+                except (TypeError, ValueError) as error:  # a step's own frame, with a column like no other
+                    change = None
+                    if table.id not in self._unshown:
+                        log.warning("%s can't be shown: %s", table.id, error)
+                    self._unshown.add(table.id)
                 if table.is_open and not was_open:
                     self.version += 1
                 if change is not None:
