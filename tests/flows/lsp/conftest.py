@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ class Editor:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self.client = LanguageClient("test", "1")
-        self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(lambda told: self._diagnosed(told))
-        self.client.feature(lsp.WINDOW_SHOW_MESSAGE)(lambda told: self._said(told))
-        self.client.feature(lsp.CLIENT_REGISTER_CAPABILITY)(lambda told: self._registered(told))
+        self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(partial(self._diagnosed))
+        self.client.feature(lsp.WINDOW_SHOW_MESSAGE)(partial(self._said))
+        self.client.feature(lsp.CLIENT_REGISTER_CAPABILITY)(partial(self._registered))
         self.wait(self._begin([sys.executable, "-m", "flows", "lsp", *arguments]))
 
     async def _begin(self, command: list[str]) -> None:
@@ -166,7 +167,7 @@ class Editor:
         found = []
         for place in places or ():
             path = Path(place.uri.removeprefix("file://"))
-            lines = self.texts.get(path, path.read_text()).split("\n")
+            lines = (self.texts.get(path) or path.read_text()).split("\n")
             found.append((path.name, lines[place.range.start.line].strip()))
         return found
 
