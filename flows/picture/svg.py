@@ -130,9 +130,11 @@ def _box(each: _Drawn) -> str:
         f'<rect class="box" x="{x:.1f}" y="{y:.1f}" width="{each.size.width:.1f}" height="{each.size.height:.1f}"'
         f' rx="{14 if box.kind == "source" else 5}"/>',
         f'<text class="name" x="{x + PADDING:.1f}" y="{y + 17:.1f}">{escape(box.name)}</text>',
-        f'<text class="kind" x="{right - PADDING:.1f}" y="{y + 17:.1f}" text-anchor="end">{KINDS[box.kind]}</text>',
         f'<text class="faint" x="{x + PADDING:.1f}" y="{y + 34:.1f}">{escape(_calls(box))}</text>',
     ]
+    if kind := KINDS[box.kind]:
+        at = f'x="{right - PADDING:.1f}" y="{y + 17:.1f}" text-anchor="end"'
+        lines.append(f'<text class="kind" {at}>{kind}</text>')
     if box.takes or box.yields:
         rule = y + HEAD - 1
         lines.append(f'<line class="rule" x1="{x:.1f}" y1="{rule:.1f}" x2="{right:.1f}" y2="{rule:.1f}"/>')
