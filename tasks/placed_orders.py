@@ -147,27 +147,40 @@ def watch_orders(broker: Broker, run: Run) -> Stream[DataFrame[OpenOrders]]:
     Of other programs' orders the broker tells only when it is asked: they are as they were at the start, and
     after each reconnect. An order that is over comes once more, with nothing remaining.
     """
-    return Stream({"orders": broker.watch_orders()}, _read_orders, OpenOrders, run.clock, is_whole=_at_once)
+    changes = _Changes()
+
+    def read(arrivals: list[Arrival]) -> pd.DataFrame:
+        return open_orders_frame(changes.latest(arrivals))
+
+    return Stream({"orders": broker.watch_orders()}, read, OpenOrders, run.clock, is_whole=_at_once)
 
 
 @source
 def watch_order_statuses(broker: Broker, run: Run) -> Stream[DataFrame[OrderStatuses]]:
     """How far orders have come, as they change; see `watch_orders`."""
-    return Stream({"orders": broker.watch_orders()}, _read_statuses, OrderStatuses, run.clock, is_whole=_at_once)
+    changes = _Changes()
+
+    def read(arrivals: list[Arrival]) -> pd.DataFrame:
+        return statuses_frame(changes.latest(arrivals))
+
+    return Stream({"orders": broker.watch_orders()}, read, OrderStatuses, run.clock, is_whole=_at_once)
 
 
-def _read_orders(arrivals: list[Arrival]) -> pd.DataFrame:
-    return open_orders_frame(_latest(arrivals))
+class _Changes:
+    """Orders with when they last changed, by the run's clock: a cooldown is held against it."""
 
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[str, float], int]] = {}
+        """How far each has come, and since when."""
 
-def _read_statuses(arrivals: list[Arrival]) -> pd.DataFrame:
-    return statuses_frame(_latest(arrivals))
-
-
-def _latest(arrivals: list[Arrival]) -> list[BookOrder]:
-    """Each order as it was last, with when that was told by the run's clock: a cooldown is held against it."""
-    latest = {arrival.row.key: arrival for arrival in arrivals}
-    return [replace(arrival.row, updated_ns=arrival.time) for arrival in latest.values()]
+    def latest(self, arrivals: list[Arrival]) -> list[BookOrder]:
+        """Each order as it was last. What is only told again, after a reconnect, has not changed."""
+        latest = {arrival.row.key: arrival for arrival in arrivals}
+        for key, arrival in latest.items():
+            state = (arrival.row.status, arrival.row.filled)
+            if key not in self._known or self._known[key][0] != state:
+                self._known[key] = (state, arrival.time)
+        return [replace(arrival.row, updated_ns=self._known[key][1]) for key, arrival in latest.items()]
 
 
 def _at_once() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ from tasks.validate import FrameBroken, validated
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 """Seconds before a source that failed is opened again: at first, and at most."""
+
+ARRIVING = 0.5
+"""Seconds in which what a source has received has long reached the graph."""
 
 SetAside = Callable[[str, str, pd.DataFrame], None]
 """Keeps rows that no firing may see: source, reason, rows."""
@@ -74,6 +78,7 @@ class Feed:
         self._closing = threading.Event()
         self._generation = 0
         self._swapping = threading.Lock()
+        self._was_stale = -ARRIVING
 
     def offer(self, inputs: Mapping[str, pd.DataFrame | None]) -> None:
         """Open it on these frames; open it anew where they are others than before.
@@ -119,8 +124,11 @@ class Feed:
     @property
     def is_stale(self) -> bool:
         """Whether the source itself says that it isn't up to date."""
-        stream = self._stream
-        return bool(self.problem) or bool(getattr(stream, "stale", False))
+        now = time.monotonic()
+        if self.problem or getattr(self._stream, "stale", False):
+            self._was_stale = now
+        # What ended it is still on its way to the graph.
+        return now - self._was_stale < ARRIVING
 
     @property
     def is_confirmed(self) -> bool:
