@@ -296,7 +296,9 @@ def sent(status: str, minutes_ago: float) -> Any:
     [("filled", 0.4, False), ("filled", 0.6, True), ("working", 0.1, False), ("sent", 0.1, False)]
     + [(status, 0.1, False) for status in ("planned", "refused", "rejected", "expired")],
 )
-def test_after_an_order_was_placed_no_other_is_planned_until_it_has_cooled_down(hedges, status, minutes_ago, is_planned):
+def test_after_an_order_was_placed_no_other_is_planned_until_it_has_cooled_down(
+    hedges, status, minutes_ago, is_planned
+):
     plan = planned(hedges(SPY), policy(), placed=sent(status, minutes_ago), cooldown=timedelta(seconds=30))
     assert (len(plan) == 1) is is_planned
 
