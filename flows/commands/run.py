@@ -81,6 +81,7 @@ def run_pipeline(
                 onlookers=onlookers,
             )
         how = finished.status
+        why = " ".join(f"{step}: {outcome.reason}" for step, outcome in finished.failures.items())
     except KeyboardInterrupt:
         if page is not None:
             page.ended("interrupted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from flows.stream.page.picture import Picture
 from flows.stream.page.tables import Change, DisplayTable
 
 log = logging.getLogger("hedgerow.page")
+
+_OF_ANOTHER = re.compile(r"^`[^`]+` failed: ")
+"""What a step that needs a failed one says before the failed one's own words."""
 
 METERS = "*steps"
 """The table of sources and steps; no step is called so."""
@@ -62,7 +66,9 @@ class Scene:
             else:
                 self._troubled.pop(name, None)
         for name, history in self._histories.items():
-            if (frame := self._tables[name].frame(picture)) is not None:
+            table = self._tables[name]
+            # Figures that aren't up to date would draw a flat line, as if they were known.
+            if not picture.standings[table.step].trouble and (frame := table.frame(picture)) is not None:
                 history.note(frame, picture.time, monotonic)
 
     def changes(self, now: pd.Timestamp, monotonic: float) -> Iterator[Sent]:
@@ -143,10 +149,11 @@ class Scene:
         for name, its in picture.standings.items():
             if not its.trouble:
                 continue
+            cause = _OF_ANOTHER.sub("", its.trouble)
             each = found.setdefault(
-                its.trouble,
+                cause,
                 {
-                    "why": its.trouble.splitlines()[0],
+                    "why": cause.splitlines()[0],
                     "since": f"{self._troubled[name]:%H:%M:%S}Z",
                     "last": None if its.at is None else f"{its.at:%H:%M:%S}Z",
                     "names": [],

@@ -27,6 +27,7 @@ stream:
   ticks: {task: watch_ticks, keep: latest, max_age: 5s}
 steps:
   total: {task: sum_ticks, in: ticks}
+  twice: {task: add, in: {one: total, other: total}}
 """
 SLOW = 10.0
 
@@ -177,11 +178,25 @@ def test_a_source_that_has_nothing_new_is_said_to_be_stale_and_since_when(watche
         "why": "`ticks` is older than 5 s",
         "since": "15:00:06Z",
         "last": "15:00:00Z",
-        "names": ["ticks", "total"],
+        "names": ["ticks", "total", "twice"],
     }
     tab.until(lambda: tab.tables["*steps"]["ticks"]["state"] == "`ticks` is older than 5 s")
     world.hand("ticks").put(make.ticks((1, 11)))
     tab.until(lambda: not tab.last("state")["troubles"])
+
+
+def test_a_step_that_fails_is_named_with_all_that_suffer_from_it_and_its_last_figures_stay(watched, world, make):
+    tab = watched.tab()
+    world.hand("ticks").put(make.ticks((1, 10)))
+    tab.until(lambda: tab.tables.get("twice", {}).get("all", {}).get("total") == 20)
+    world.hand("ticks").put(make.ticks((1, 13)))
+    tab.until(lambda: bool(tab.last("state").get("troubles")))
+    (trouble,) = tab.last("state")["troubles"]
+    assert "13 is unlucky" in trouble["why"]
+    assert trouble["names"] == ["total", "twice"]
+    assert tab.tables["twice"]["all"]["total"] == 20
+    tab.until(lambda: any("13 is unlucky" in line["text"] for line in tab.last("told")["lines"]))
+    tab.until(lambda: tab.tables["*steps"]["total"]["errors"] == 1)
 
 
 def test_a_tab_that_stops_reading_holds_nobody_up_and_is_told_everything_once_it_reads_again(
