@@ -70,6 +70,7 @@ class Batch(NamedTuple):
     rows: pd.DataFrame
     sequence: int
     time: pd.Timestamp | None = None
+    is_all: bool = False
 
 
 class Hand:
@@ -85,9 +86,9 @@ class Hand:
         self.confirmed = False
         self._sequence = 0
 
-    def put(self, rows: pd.DataFrame) -> None:
+    def put(self, rows: pd.DataFrame, is_all: bool = False) -> None:
         self._sequence += len(rows)
-        self.queue.put(Batch(rows, self._sequence))
+        self.queue.put(Batch(rows, self._sequence, is_all=is_all))
 
     def fail(self, error: Exception) -> None:
         self.queue.put(error)
@@ -246,6 +247,7 @@ def keep_prints(prints: DataFrame[Prints], run: Run) -> DataFrame[Totals]:
     """Keeps trades."""
     WORLD.fail_if_asked("keep_prints")
     WORLD.acts.append(("keep", prints["number"].tolist(), run.key))
+    WORLD.fail_if_asked("keep_prints answering")
     return totals(prints["size"].sum(), len(prints))
 
 

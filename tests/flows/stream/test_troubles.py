@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from flows.stream.spool import Spool
@@ -196,4 +197,95 @@ def test_what_its_source_confirms_is_no_older_for_not_changing(project, world, m
     running.until(lambda: len(world.acts) == 4)
     assert [act[0] for act in world.acts] == ["trade", "tell"] * 2
     assert not any("older" in text for _, text in running.said)
+    running.stop()
+
+
+def test_a_sink_that_acts_and_then_fails_is_asked_again_for_the_very_same_and_then_for_what_came_since(
+    project, world, make, monkeypatch
+):
+    monkeypatch.setattr("flows.stream.firing.FIRST_WAIT", 0.2)
+    running = project.start("p", SINK)
+    world.failing["keep_prints answering"] = 1  # it has kept them, and the answer was lost
+    hand = world.hand("prints")
+    hand.put(make.prints(1, 2))
+    running.until(lambda: len(world.acts) == 1)
+    hand.put(make.prints(3))
+    running.until(lambda: len(world.acts) == 3)
+    (_, first, one), (_, again, two), (_, rest, three) = world.acts
+    assert (first, again, rest) == ([1, 2], [1, 2], [3])
+    assert one == two != three, "one effect has one key, by which it is done once"
+    running.stop()
+
+
+def test_a_source_that_tells_all_takes_the_place_of_what_was_told_before(project, world, make):
+    running = project.start("p", TABLE)
+    hand = world.hand("ticks")
+    hand.put(make.ticks((1, 10), (2, 20)))
+    running.until(lambda: running.outputs("total") == [30])
+    hand.put(make.ticks((2, 5)), is_all=True)
+    running.until(lambda: running.outputs("total") == [30, 5])
+    hand.put(make.ticks(), is_all=True)
+    running.until(lambda: running.outputs("total") == [30, 5, 0])
+    running.stop()
+
+
+def test_what_an_earlier_run_has_left_in_a_table_holds_orders_back_until_the_source_has_told(project, world, make):
+    first = project.start("p", ORDERS)
+    world.hand("ticks").put(make.ticks((1, 10)))
+    first.until(lambda: len(world.acts) == 2)
+    first.stop()
+    world.acts.clear()
+    second = project.start("p", ORDERS)
+    second.until(lambda: bool(second.firings))
+    assert second.stream.waiting == {"ticks": 0}
+    assert world.acts == []
+    world.hand("ticks").put(make.ticks((1, 11)))
+    second.until(lambda: len(world.acts) == 2)
+    assert world.acts[0][:2] == ("trade", 11.0)
+    second.stop()
+
+
+def test_a_source_that_is_up_to_date_again_is_so_only_once_its_rows_are_in_the_graph(project, world, make):
+    running = project.start("p", ORDERS)
+    hand = world.hand("ticks")
+    hand.put(make.ticks((1, 10)))
+    running.until(lambda: len(world.acts) == 2)
+    hand.stale = True
+    running.until(lambda: any(name == "ticks" for name, _ in running.said))
+    hand.put(make.ticks((1, 11)))
+    running.until(lambda: len(world.acts) == 3)
+    hand.stale = False
+    hand.put(make.ticks((1, 12)))
+    running.until(lambda: ("trade", 12.0) in world.acts)
+    assert ("trade", 11.0) not in world.acts, "an order on what was stale"
+    running.stop()
+
+
+def test_a_clock_that_is_set_back_makes_nothing_young_again(project, world, make):
+    running = project.start("p", ORDERS)
+    hand = world.hand("ticks")
+    hand.put(make.ticks((1, 10)))
+    running.until(lambda: len(world.acts) == 2)
+    world.clock.advance("9s")
+    before = len(running.firings)
+    hand.put(make.ticks((1, 11)))
+    running.until(lambda: len(running.firings) > before)
+    world.clock.advance("-1h")
+    hand.put(make.ticks((1, 12)))
+    running.until(lambda: ("trade", 12.0) in world.acts)
+    times = [fired.time for fired in running.firings]
+    assert times == sorted(times), "time goes on"
+    assert any("set back by 3600 s" in text for _, text in running.said)
+    running.stop()
+
+
+def test_a_clock_that_is_set_forward_makes_what_is_old_stale(project, world, make):
+    running = project.start("p", ORDERS)
+    hand = world.hand("ticks")
+    hand.put(make.ticks((1, 10)))
+    running.until(lambda: len(world.acts) == 2)
+    world.clock.advance("1h")
+    running.until(lambda: ("ticks", "`ticks` is older than 10 s") in running.said)
+    hand.put(make.ticks((1, 11)))
+    running.until(lambda: ("trade", 11.0) in world.acts)
     running.stop()
