@@ -128,6 +128,12 @@ def new(name: str, example: str | None) -> None:
 @click.option("--untracked", is_flag=True, help="Run in this process even where a Prefect API is configured.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the run's id, each step, small frames.")
 @_view
+@click.option(
+    "--metrics",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve a stream's numbers for Prometheus at this port of this machine.",
+)
 @_desk
 def run(
     pipeline: str,
@@ -137,6 +143,7 @@ def run(
     untracked: bool,
     as_json: bool,
     view: int | None,
+    metrics: int | None,
     desk: str | None,
 ) -> None:
     """Run a pipeline: once, or for each session of a span."""
@@ -144,12 +151,12 @@ def run(
     if session is not None and ".." in session:
         from flows.commands.backfill import backfill_pipeline
 
-        if view is not None:
-            raise click.UsageError("--view shows a stream as it runs; a span of sessions has none.")
+        if view is not None or metrics is not None:
+            raise click.UsageError("--view and --metrics are of a stream as it runs; a span of sessions has none.")
         sys.exit(backfill_pipeline(pipeline, list(params), span=session, **options))
     from flows.commands.run import run_pipeline
 
-    sys.exit(run_pipeline(pipeline, list(params), session=session, view=view, **options))
+    sys.exit(run_pipeline(pipeline, list(params), session=session, view=view, metrics=metrics, **options))
 
 
 @main.command()

@@ -27,6 +27,7 @@ from tasks.connections.problems import Problem
 from tasks.registry import catalog
 
 if TYPE_CHECKING:
+    from flows.stream.metrics import Metrics
     from flows.stream.page.page import Page
 
 FRAME_ROWS = 200
@@ -43,6 +44,7 @@ def run_pipeline(
     as_json: bool,
     profile: str | None,
     view: int | None = None,
+    metrics: int | None = None,
 ) -> int:
     """Check, bind, run and show; return the exit status.
 
@@ -52,6 +54,8 @@ def run_pipeline(
         As on the command line.
     view
         The port to serve the live page at; None: no page.
+    metrics
+        The port to serve Prometheus' numbers at; None: they aren't.
     """
     from rich.console import Console
 
@@ -63,10 +67,15 @@ def run_pipeline(
     page = None if view is None else opened_page(plan, desk, view)
     if page is not None:
         onlookers = (*onlookers, page)
+    served = None if metrics is None else served_metrics(plan, metrics)
+    if served is not None:
+        onlookers = (*onlookers, served)
     if not as_json:
         console.print(f"[bold]{plan.name}[/]  {plan.file.description}", highlight=False)
     if page is not None:
         click.echo(f"live page: {page.address}", err=as_json)
+    if served is not None:
+        click.echo(f"metrics: http://127.0.0.1:{served.port}/metrics", err=as_json)
     how, why = "failed", ""
     try:
         with logged(desk.data, lambda line: click.echo(line, err=True) if as_json else terminal.warn(line)):
@@ -100,6 +109,15 @@ def run_pipeline(
     else:
         _show(console, finished)
     return 1 if finished.status == "failed" else 0
+
+
+def served_metrics(plan: Plan, port: int) -> Metrics:
+    """A stream's numbers, served. Raises `Problem` for a pipeline that is no stream."""
+    if not plan.file.stream:
+        raise Problem(f"{plan.name} runs once: there is nothing to measure.", "`--metrics` is for streams.")
+    from flows.stream.metrics import Metrics
+
+    return Metrics(plan.name).start(port)
 
 
 def opened_page(plan: Plan, desk: Desk, view: int) -> Page:

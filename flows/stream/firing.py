@@ -79,6 +79,7 @@ class Graph:
         self._context = context
         self._world = world
         self._is_replay = False
+        self._received: float | None = None
         self._tell = tell
         self._tables = {
             name: LatestTable(source.model)
@@ -97,6 +98,7 @@ class Graph:
         stale: Mapping[str, str],
         sequences: Mapping[str, int] | None = None,
         whole: Collection[str] = (),
+        received: float | None = None,
     ) -> Fired:
         """Take rows in and run what they touch.
 
@@ -112,7 +114,10 @@ class Graph:
             Of each source that has new rows: the number of its last one.
         whole
             Sources whose rows are all that there is: what their tables held before is let go of.
+        received
+            When the oldest of the rows came, by the monotonic clock.
         """
+        self._received = received
         self.number += 1
         self.sequences |= sequences or {}
         self.clock.move_to(now)
@@ -288,6 +293,8 @@ class Graph:
             self._tell(place.name, "works again")
             held.failed = ""
         self.meters[place.name].ran(sum(len(frame) for frame in frames.values()), time.perf_counter() - begun)
+        if self._received is not None:
+            self.meters[place.name].latency.add(time.monotonic() - self._received)
         if place.is_log:
             self._hand_on(place.name, frames)
         return True

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 
 RECENT = 256
 WINDOW = 10.0
+
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Upper bounds of latencies that are counted together, in seconds."""
+
+
+@dataclass
+class Latency:
+    """How long after a row was received a step was done with it."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    """How many were at most as long as each bound, and above the last; each is counted once."""
+    total: float = 0.0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    def add(self, seconds: float) -> None:
+        """One more."""
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+        self.recent.append(seconds)
+
+    def at(self, share: float) -> float:
+        """Seconds that this share of the latest were at most; 0 where there are none."""
+        ordered = sorted(self.recent)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 @dataclass
@@ -22,6 +48,8 @@ class Meter:
     seconds: float = 0.0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     """Seconds that its latest firings took."""
+    latency: Latency = field(default_factory=Latency)
+    """From when the oldest row of a firing was received to when the step was done."""
     _ticks: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def ran(self, rows: int, seconds: float) -> None:

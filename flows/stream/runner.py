@@ -157,7 +157,9 @@ class Stream:
         self._number = world.number = graph.number + 1
         whole = frozenset(name for name, each in taken.items() if each.is_all)
         spool.fired(world.number, now, stale, rows, whole)
-        fired = graph.fire(rows, now, stale, {name: each.sequence for name, each in taken.items()}, whole)
+        sequences = {name: each.sequence for name, each in taken.items()}
+        received = min((each.received for each in taken.values()), default=None)
+        fired = graph.fire(rows, now, stale, sequences, whole, received)
         for name, feed in feeds.items():
             graph.meters[name].lost = feed.dropped
         spool.finished(fired.number)

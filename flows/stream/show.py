@@ -76,7 +76,7 @@ def _table(graph: Graph, fired: Fired) -> Table:
     table = Table(box=None, padding=(0, 1), title_justify="left")
     table.title = f"firing {fired.number:,} at {fired.time:%Y-%m-%d %H:%M:%S}Z"
     table.add_column("")
-    for name in ("rows", "total", "rows/s", "ms", "age", "errors", "set aside", "lost"):
+    for name in ("rows", "total", "rows/s", "ms", "tick to here, ms", "age", "errors", "set aside", "lost"):
         table.add_column(name, justify="right")
     table.add_column("")
     for name, meter in graph.meters.items():
@@ -90,6 +90,7 @@ def _table(graph: Graph, fired: Fired) -> Table:
             f"{meter.rows:,}",
             f"{meter.rate:,.0f}",
             "" if name in graph.layout.sources else f"{1e3 * meter.median:.1f}",
+            f"{1e3 * meter.latency.at(0.5):.1f}" if meter.latency.recent else "",
             age,
             str(meter.errors or ""),
             str(meter.quarantined or ""),
