@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from tasks.connections.problems import Problem
+
+if TYPE_CHECKING:
+    from flows.lsp.server import Server
 
 
 def serve(port: int | None) -> None:
@@ -16,11 +21,16 @@ def serve(port: int | None) -> None:
         raise Problem(
             "The language server needs pygls, which isn't installed.", "Run `pip install 'hedgerow[editor]'`."
         ) from None
+    if port is not None:
+        _server().start_tcp("127.0.0.1", port)
+        return
+    # What a task's module prints, or a library below it, must not end up among the messages.
+    protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _server().start_io(stdout=protocol)
+
+
+def _server() -> Server:
     from flows.lsp.notices import make_server
 
-    server = make_server(version("hedgerow"))
-    if port is not None:
-        server.start_tcp("127.0.0.1", port)
-        return
-    protocol, sys.stdout = sys.stdout, sys.stderr  # what a task's module prints must not end up among the messages
-    server.start_io(stdout=protocol.buffer)
+    return make_server(version("hedgerow"))

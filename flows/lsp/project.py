@@ -9,9 +9,10 @@ from typing import Any
 from flows.check import Checked, check_file
 from flows.desk import FILE as DESK
 from flows.desk import Desk, DeskError, NoDesk, load_desk
-from flows.diagnostics import Diagnostic
+from flows.diagnostics import Diagnostic, Span
 from flows.document import Document, read, unsaved
 from flows.project import FOLDER, pipeline_paths
+from tasks.connections.problems import Problem
 from tasks.registry import Catalog
 
 
@@ -63,8 +64,11 @@ class Project:
         checked = self.checked.get(path)
         if checked is None:
             return False
-        with unsaved(self.texts):
-            return read(path).text == checked.document.text
+        try:
+            text = self.texts[path] if path in self.texts else path.read_bytes().decode()
+        except (OSError, UnicodeDecodeError):
+            return False
+        return text == checked.document.text
 
     def forget(self, path: Path) -> None:
         """The file is gone."""
@@ -90,6 +94,8 @@ class Project:
             except DeskError as error:
                 # A desk that is half written keeps the connections that it had.
                 self.desk_diagnostics = error.diagnostics
+            except Problem as problem:
+                self.desk_diagnostics = (Diagnostic(DESK, Span(1, 1), "unreadable-file", str(problem)),)
         return self.desk is not before
 
     def _has_desk(self) -> bool:

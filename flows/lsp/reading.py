@@ -133,10 +133,10 @@ class Reader:
             top.filled = True
             top = _Level("list", indent, top.inner)
             self.levels.append(top)
-        top.index += 1
+        top.index, top.filled = top.index + 1, False
         inner = _SPACES.match(self.source, first + 1).end()  # type: ignore[union-attr] # it matches nothing, too
         if inner >= self._line_end(first) or self.source[inner] in "\r#":
-            self._value(inner, top.inner, indent, "value")
+            self._value(first + 1, top.inner, indent, "value")
         else:
             self._content(inner, indent + inner - first)
 

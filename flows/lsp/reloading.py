@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 from importlib import invalidate_caches
+from pathlib import Path
 
+import schemas
+import tasks
 from tasks.registry import Catalog, catalog
 
 _FOUNDATION = frozenset(name for name in sys.modules if name.startswith(("tasks.", "schemas.")))
@@ -25,6 +28,12 @@ def load() -> Catalog:
             del sys.modules[name]
         sys.modules.update(before)
         raise
+
+
+def stamp() -> frozenset[tuple[str, int]]:
+    """The files of tasks and schemas and when each was changed: another one, and `load` would find something new."""
+    folders = [Path(folder) for package in (tasks, schemas) for folder in package.__path__]
+    return frozenset((str(path), path.stat().st_mtime_ns) for folder in folders for path in folder.glob("*.py"))
 
 
 def _changes(name: str) -> bool:

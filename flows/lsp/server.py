@@ -13,7 +13,7 @@ from pygls.lsp.server import LanguageServer
 from flows.lsp.positions import Text
 from flows.lsp.project import Project, folder_of
 from flows.lsp.publishing import SOURCE, shown
-from flows.lsp.reloading import load
+from flows.lsp.reloading import load, stamp
 from flows.lsp.view import View
 from flows.project import FOLDER
 from tasks.connections.problems import Problem
@@ -37,6 +37,7 @@ class Server(LanguageServer):
         self._projects: dict[Path, Project] = {}
         self._edited: set[Path] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._catalog_stamp: frozenset[tuple[str, int]] = frozenset()
         self._said: str = ""
 
     # Files
@@ -92,6 +93,9 @@ class Server(LanguageServer):
 
     def check_edited(self) -> None:
         """Check what was edited, and what depends on it, and tell the editor."""
+        if self._catalog_stamp != stamp():  # not every editor says when a task's file changes
+            self.load_catalog()
+            self._edited |= set(self.texts)
         edited, self._edited = self._edited, set()
         for path in sorted(edited):
             try:
@@ -146,7 +150,11 @@ class Server(LanguageServer):
         if not project.is_current(path):
             if path not in self.texts and not path.exists():
                 return None
-            project.check(path, self.catalog)
+            try:
+                project.check(path, self.catalog)
+            except Exception:  # told of once the typing pauses, too; a question needn't be
+                log.exception("checking %s", path.name)
+                return None
         document = project.checked[path].document
         return View(project, path, self.text(self.texts.get(path, document.text)), document, self.catalog)
 
@@ -154,6 +162,7 @@ class Server(LanguageServer):
 
     def load_catalog(self) -> None:
         """Import tasks and schemas; where one can't be, say so and keep those that there were."""
+        self._catalog_stamp = stamp()
         try:
             self.catalog = load()
             self._said = ""

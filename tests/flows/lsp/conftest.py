@@ -244,15 +244,15 @@ def editor(running: Editor) -> Iterator[Editor]:
     running.messages.clear()
 
 
-@pytest.fixture
-def started() -> Iterator[Callable[[Path], Editor]]:
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable[[Path], Editor]]:
     """Starts a server of its own in a folder."""
     editors: list[Editor] = []
 
-    def start(folder: Path) -> Editor:
+    def begin(folder: Path) -> Editor:
         editors.append(Editor(folder))
         return editors[-1]
 
-    yield start
+    yield begin
     for editor in editors:
         editor.close()

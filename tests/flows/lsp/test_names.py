@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lsprotocol import types as lsp
-
-ROOT = Path(__file__).parents[3]
 
 OUTER = """\
 schedule: {after: inner}
@@ -161,16 +158,3 @@ def test_the_outline_lists_parameters_and_steps_with_what_they_call(editor: Any,
     first, last = steps["prices"].range.start.line, steps["prices"].range.end.line
     assert lines[first] == "  prices:"
     assert lines[last] == "    retry: {times: 4, delay: 15s, backoff: 2}"
-
-
-def test_one_s_own_schema_is_explained_where_its_file_is_changed(started: Any, tmp_path: Path) -> None:
-    for name in ("tasks", "schemas", "flows", "pipelines"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "data"))
-    path, schema = tmp_path / "pipelines" / "beta_hedge.yaml", tmp_path / "schemas" / "book.py"
-    editor = started(tmp_path)
-    editor.open(path)
-    assert editor.codes(path) == []
-    schema.write_text(schema.read_text().replace("    average_cost: np.float64", "    cost: np.float64"))
-    editor.changed_on_disk(schema)
-    editor.until(lambda: editor.watched != [])
-    assert "`cost`" in editor.hover(path, "in: [posi|tions, quotes, betas]")
