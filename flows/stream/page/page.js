@@ -8,6 +8,7 @@ const root = document.documentElement;
 let socket = null;
 let last = null;
 let ended = null;
+let mode = "live";
 let tries = 0;
 let work = Promise.resolve();
 
@@ -25,6 +26,7 @@ function notice(text) {
 const handlers = {
   async layout(message) {
     for (const name of ["pipeline", "description", "desk", "session", "run"]) at(name).textContent = message.about[name] ?? "";
+    mode = message.about.mode ?? "live";
     ended = null;
     notice("");
     condition("waiting", "waiting");
@@ -39,7 +41,7 @@ const handlers = {
     if (!ended) {
       if (message.troubles.length) condition("stale", "not up to date");
       else if (message.quiet > 10) condition("quiet", `quiet ${message.quiet} s`);
-      else condition("live", "live");
+      else condition(mode, mode);
     }
     await state(message);
   },

@@ -184,6 +184,7 @@ class _Stage:
                 self._scene = Scene(graph)
                 context = graph.context
                 self._about |= {"run": context.id, "session": str(context.session)}
+                self._about["mode"] = "replay" if context.past else "live"
             self._scene.look(self._picture, monotonic)
         self._move_clock(latest)
         stamp = "" if self._now is None else f"{self._now:%H:%M:%S}Z"
