@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -135,10 +137,11 @@ class Tradable(Protocol):
         """Said to the connections of a run before they are opened; `policy` is the desk's `OrderPolicy`."""
 
 
-def kinds() -> dict[str, str]:
+@cache
+def kinds() -> Mapping[str, str]:
     """The kinds there are, with where their classes stand: ours, then those of installed packages."""
-    installed = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
-    return {**installed, **KINDS}
+    installed = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}  # reads every package's
+    return MappingProxyType({**installed, **KINDS})
 
 
 def connection_class(kind: str) -> type[Connection]:
