@@ -74,13 +74,17 @@ class Stream:
         self._said: dict[str, dict[str, float]] = {}
         """When each sentence was last told, by whom it is of."""
         self._number = 0
-        self._clock = SteadyClock(context.clock, lambda text: self._tell("", text))
+        self._clock = SteadyClock(context.clock, lambda text: self.tell("", text))
         self._feeds_now: Mapping[str, Feed] = {}
 
     @property
     def waiting(self) -> dict[str, int]:
         """Rows by source that no firing has taken yet."""
         return {name: feed.inbox.waiting for name, feed in self._feeds_now.items()}
+
+    def watch(self, onlooker: Onlooker) -> None:
+        """Tell this one too."""
+        self._onlookers = (*self._onlookers, onlooker)
 
     def stop(self) -> None:
         """End after the firing under way; may be called from any thread, and from a signal's handler."""
@@ -92,7 +96,7 @@ class Stream:
         """Fire until it ends. Raises `Problem` where it can't go on."""
         with Spool(self.path) as spool:
             world = LiveWorld(self.context, spool)
-            graph = Graph(self.layout, self.context, world, self._tell)
+            graph = Graph(self.layout, self.context, world, self.tell)
             self._resume(graph, spool, world)
             spool.begin(self.context.id, graph.number, _about(self.context))
             feeds = self._feeds_now = self._feeds(spool, graph)
@@ -108,11 +112,11 @@ class Stream:
     def _feeds(self, spool: Spool, graph: Graph) -> dict[str, Feed]:
         def set_aside(name: str, reason: str, rows: pd.DataFrame) -> None:
             graph.meters[name].quarantined += len(rows)
-            self._tell(name, f"{len(rows)} rows set aside, {reason}")
+            self.tell(name, f"{len(rows)} rows set aside, {reason}")
             spool.quarantined(self._number, name, reason, rows)
 
         return {
-            name: Feed(place, self.context, self._bell, self._tell, set_aside)
+            name: Feed(place, self.context, self._bell, self.tell, set_aside)
             for name, place in self.layout.sources.items()
         }
 
@@ -153,7 +157,7 @@ class Stream:
         for name, reason in stale.items():
             # A problem the feed has told itself; that nothing has come yet is how it begins.
             if not feeds[name].problem and feeds[name].has_told:
-                self._tell(name, reason)
+                self.tell(name, reason)
         self._number = world.number = graph.number + 1
         whole = frozenset(name for name, each in taken.items() if each.is_all)
         spool.fired(world.number, now, stale, rows, whole)
@@ -234,9 +238,10 @@ class Stream:
             recording = Recording(firing, world)
             world.number = firing.number
             graph.replay(firing.rows, firing.time, firing.stale, recording, firing.whole)
-        self._tell("", f"goes on after firing {graph.number}, {len(since)} of them taken again since the checkpoint")
+        self.tell("", f"goes on after firing {graph.number}, {len(since)} of them taken again since the checkpoint")
 
-    def _tell(self, name: str, text: str) -> None:
+    def tell(self, name: str, text: str) -> None:
+        """Say something to a person; the same sentence not again for a while."""
         now = time.monotonic()
         said = self._said.setdefault(name, {})
         if now - said.get(text, -QUIET) < QUIET:

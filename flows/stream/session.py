@@ -15,6 +15,7 @@ from flows.context import RunContext
 from flows.idempotency import digest
 from flows.outcome import Outcome
 from flows.schedule import slots_of
+from flows.stream.alarms import alarms_of
 from flows.stream.firing import Graph
 from flows.stream.layout import Place
 from flows.stream.runner import Ended, Stream
@@ -49,6 +50,8 @@ def run_stream(context: RunContext) -> Mapping[str, Outcome]:
             f"Replay what was captured: `hedgerow replay {context.plan.name} --session {context.session}`.",
         )
     stream = Stream(context, context.onlookers, _until(context))
+    if (alarms := alarms_of(context, stream.tell)) is not None:
+        stream.watch(alarms)
     context.on_stop.append(stream.stop)
     interrupted: BaseException | None = None
     with _terminable():

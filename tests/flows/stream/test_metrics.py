@@ -33,7 +33,7 @@ def scraped(metrics: Metrics) -> dict[tuple[str, str, str], float]:
 def test_a_scrape_tells_rows_errors_losses_staleness_and_latency_of_each_step(project, world, make):
     metrics = Metrics("p").start(0)
     running = project.start("p", TEXT)
-    running.stream._onlookers = (running, metrics)
+    running.stream.watch(metrics)
     hand = world.hand("ticks")
     hand.put(make.ticks((1, 10), (2, -1)))
     running.until(lambda: running.outputs("total") == [10])
