@@ -110,8 +110,12 @@ def alarms_of(context: RunContext, tell: Callable[[str, str], None]) -> Alarms |
         # A slot of its own: each alarm is an effect of its own, and the same one when a run goes on after a crash.
         told = replace(context, slot=f"{context.slot}, alarm at firing {number}", onlookers=())
         try:
-            run_on_failure(told, troubles)
+            outcomes = run_on_failure(told, troubles)
         except Exception:
-            log.exception("the alarm could not be told")
+            log.exception("the alarm could not be sent")
+            return
+        for name, outcome in outcomes.items():
+            if outcome.status == "failed":
+                tell(name, f"the alarm could not be sent: {outcome.reason}")
 
     return Alarms(send, tell)

@@ -266,6 +266,12 @@ def trade(totals: DataFrame[Totals], policy: OrderPolicy) -> DataFrame[Totals]:
     return totals
 
 
+@task(effect=True)
+def cry(run: Run) -> None:
+    """Tells of failures."""
+    WORLD.acts.append(("cry", dict(run.failures)))
+
+
 @pytest.fixture
 def world() -> World:
     WORLD.__dict__.update(vars(World()))

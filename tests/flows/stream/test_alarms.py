@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from flows.stream.alarms import LASTS, QUIET, Alarms
+from flows.stream.alarms import LASTS, QUIET, Alarms, alarms_of
 
 TEXT = """
 stream:
@@ -90,3 +90,38 @@ def test_nothing_is_sent_where_nothing_is_wrong(looked):
     for at in range(5):
         assert look(at * LASTS) == []
     assert said == []
+
+
+def test_alarms_go_by_the_files_own_step_each_as_an_effect_of_its_own(project, world, make, monkeypatch):
+    monkeypatch.setattr("flows.stream.alarms.LASTS", 0.0)
+    monkeypatch.setattr("flows.stream.alarms.EVERY", 0.0)
+    running = project.start("p", TEXT + "on_failure: {task: cry}\n")
+    context = running.context
+    context.journal.begin_run(
+        run=context.id,
+        pipeline="p",
+        text=context.plan.text,
+        params={},
+        desk={},
+        session=context.session,
+        slot=context.slot,
+        clock="test",
+        trigger="test",
+        started=context.clock.now(),
+        versions={},
+    )
+    alarms = alarms_of(context, running.stream.tell)
+    assert alarms is not None
+    running.stream.watch(alarms)
+    hand = world.hand("ticks")
+    hand.put(make.ticks((1, 10), (2, -1)))
+    running.until(lambda: any("1 rows set aside so far" in act[1].get("ticks", "") for act in world.acts))
+    hand.put(make.ticks((1, 13)))
+    running.until(lambda: any("13 is unlucky" in act[1].get("total", "") for act in world.acts))
+    running.stop()
+
+
+def test_a_file_without_on_failure_has_no_alarms(project, world):
+    context, close = project.context("p", TEXT)
+    assert alarms_of(context, lambda name, text: None) is None
+    close()
