@@ -99,6 +99,44 @@ def test_no_box_lies_upon_another_and_no_text_leaves_its_box(name):
         assert right <= x or to_x <= left or bottom <= y or to_y <= top
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_edge_runs_through_a_box(name):
+    root = ElementTree.fromstring(picture(plan_of(FOLDER / f"{name}.yaml")))  # noqa: S314 - our own
+    found = []
+    for group in root.iter(f"{SVG}g"):
+        rect = next(group.iter(f"{SVG}rect"))
+        x, y, width, height = (float(rect.get(key) or 0) for key in ("x", "y", "width", "height"))
+        found.append((x + 1, y + 1, x + width - 1, y + height - 1))
+    for way in root.iter(f"{SVG}path"):
+        if "last" in (way.get("class") or ""):
+            continue
+        numbers = [float(number) for number in re.findall(r"-?[\d.]+", way.get("d") or "")]
+        points = list(zip(numbers[::2], numbers[1::2], strict=True))
+        for start in range(0, len(points) - 1, 3):
+            for x, y in on_curve(points[start : start + 4]):
+                inside = [box for box in found if box[0] < x < box[2] and box[1] < y < box[3]]
+                assert not inside, (way.get("data-from"), way.get("data-to"), x, y)
+
+
+def on_curve(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points of a cubic Bézier curve."""
+    found = []
+    for step in range(21):
+        t = step / 20
+        weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+        x, y = (sum(weight * point[axis] for weight, point in zip(weights, points, strict=True)) for axis in (0, 1))
+        found.append((x, y))
+    return found
+
+
+def test_boxes_are_ordered_so_that_edges_that_need_not_cross_do_not():
+    names = [*"abcd", *"wxyz"]
+    placed = place({name: Size(50, 30) for name in names}, [("a", "z"), ("b", "y"), ("c", "x"), ("d", "w")])
+    heights = [placed[name].middle for name in "abcd"]
+    assert heights == sorted(heights)
+    assert [placed[name].middle for name in "zyxw"] == heights
+
+
 def test_a_log_is_a_thick_line_and_what_was_before_a_dotted_one():
     drawn = picture(plan_of(FOLDER / "risk_watch.yaml"))
     (before,) = re.findall(r'<path class="way last" data-from="(\w+)" data-to="(\w+)"', drawn)
