@@ -308,3 +308,22 @@ def test_a_cooldown_is_of_one_contract_and_account(hedges):
     other = {**SPY, "con_id": 901}
     assert planned(hedges(SPY, other), policy(), placed=last, cooldown=cooldown)["con_id"].tolist() == [901]
     assert len(planned(hedges(SPY), policy(accounts=["DU2"]), placed=last, cooldown=cooldown)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "minutes_ago", "is_planned"),
+    [
+        ({"filled": 40.0}, 0.4, False),
+        ({"filled": 40.0}, 0.6, True),
+        ({"filled": 0.0}, 0.4, True),  # it was cancelled: no position comes of it
+        ({"filled": 40.0, "con_id": 901}, 0.4, True),
+        ({"filled": 40.0, "account": "DU2"}, 0.4, True),
+    ],
+)
+def test_after_a_late_fill_no_other_order_is_planned_until_its_position_can_have_come(
+    hedges, change, minutes_ago, is_planned
+):
+    placed, told = sent("working", 10.0), CLOCK.now() - pd.Timedelta(minutes=minutes_ago)
+    done = working({"remaining": 0.0, "status": "Filled", "time": told, **change})
+    plan = planned(hedges(SPY), policy(), placed=placed, working=done, cooldown=timedelta(seconds=30))
+    assert (len(plan) == 1) is is_planned
