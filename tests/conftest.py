@@ -1,4 +1,4 @@
-"""The servers that the desk's stores are tried on, PostgreSQL and S3: each a real one, once a test session."""
+"""What all tests share: the servers that the desk's stores are tried on, and secrets that end with a test."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
+
+
+@pytest.fixture(autouse=True)
+def no_other_tests_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process keeps out every secret that it has looked up; another test's may be a word of this one's."""
+    monkeypatch.setattr("tasks.connections.scrubbing._kept_out", set())
 
 
 @pytest.fixture(scope="session")

@@ -79,18 +79,33 @@ class Feed:
         self._generation = 0
         self._swapping = threading.Lock()
         self._was_stale = -ARRIVING
+        self._begun: set[tuple[Any, ...]] | None = None if place.begin is not None else set()
+        """Keys of the rows that it began with; None: it has not begun."""
 
-    def offer(self, inputs: Mapping[str, pd.DataFrame | None]) -> None:
+    def offer(
+        self, inputs: Mapping[str, pd.DataFrame | None], begin: pd.DataFrame | None = None, *, has_begun: bool = False
+    ) -> None:
         """Open it on these frames; open it anew where they are others than before.
 
         Parameters
         ----------
         inputs
             By parameter; it stays shut until those that it needs are there.
+        begin
+            Rows that enter first, where the file names a step for them: it stays shut until they are there.
+        has_begun
+            They entered in the run that this one goes on from.
         """
         required = {edge.parameter for edge in self.place.node.step.edges if edge.required}
         if self.ended or any(inputs.get(parameter) is None for parameter in required):
             return
+        if self._begun is None:
+            if begin is None:
+                return
+            first = self._good(self._columns(begin))
+            self._begun = self._keys(first)
+            if not has_begun:
+                self.inbox.put(first, 0)
         narrow = {parameter: self._narrow(parameter, frame) for parameter, frame in inputs.items()}
         if self._inputs is not None and _same(self._inputs, narrow):
             return
@@ -105,6 +120,24 @@ class Feed:
             target=self._read, args=(narrow, generation), name=f"source {self.place.name}", daemon=True
         )
         self._thread.start()
+
+    def _columns(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """A frame that may know more than the source's schema does."""
+        return rows[[column for column in schema_of(self.place.model).columns if column in rows]]
+
+    def _keys(self, rows: pd.DataFrame) -> set[tuple[Any, ...]]:
+        key = list(self.place.model.__key__)
+        return set(rows[key].astype(object).itertuples(index=False, name=None)) if key else set()
+
+    def _not_begun_with(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """What overlaps with the rows that it began with counts once: a log would have it twice."""
+        if not self._begun or not self.place.terms.keeps_all:
+            return rows
+        key = list(self.place.model.__key__)
+        known = np.fromiter(
+            (row in self._begun for row in rows[key].astype(object).itertuples(index=False, name=None)), bool, len(rows)
+        )
+        return rows[~known].reset_index(drop=True) if known.any() else rows
 
     def close(self) -> None:
         """Stop reading; may be called more than once."""
@@ -155,7 +188,8 @@ class Feed:
                         self.problem = ""
                         self._tell(self.place.name, "works again")
                     wait = FIRST_WAIT
-                    self.inbox.put(self._good(batch.rows), batch.sequence, getattr(batch, "is_all", False))
+                    rows = self._not_begun_with(self._good(batch.rows))
+                    self.inbox.put(rows, batch.sequence, getattr(batch, "is_all", False))
                     self.has_told = True
                 if generation == self._generation:
                     self.ended = True

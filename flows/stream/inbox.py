@@ -94,6 +94,7 @@ class Inbox:
         self._closed = False
         self._finished = False
         self._is_all = False
+        self._is_blocked = False
 
     def put(self, rows: pd.DataFrame, sequence: int, is_all: bool = False) -> None:
         """Add rows. Waits where the inbox is full and its rows may not be lost; returns at once when it is closed.
@@ -113,7 +114,11 @@ class Inbox:
             if is_all:
                 self._parts, self._rows, self._is_all = [], 0, True
             while self._is_full(len(rows)) and self._terms.full == "block" and not self._closed:
+                # What waits is due, though its window isn't full: it could never become so.
+                self._is_blocked = self._bell.rung = True
+                condition.notify_all()
                 condition.wait(0.5)
+            self._is_blocked = False
             self._parts.append(rows)
             self._rows += len(rows)
             self._sequence = max(self._sequence, sequence)
@@ -132,7 +137,7 @@ class Inbox:
         if not self._parts:
             return False
         terms = self._terms
-        if self._finished or self._is_all or (terms.every is None and terms.rows is None):
+        if self._finished or self._is_blocked or self._is_all or (terms.every is None and terms.rows is None):
             return True
         if terms.rows is not None and self._rows >= terms.rows:
             return True

@@ -127,7 +127,7 @@ class Stream:
             fired = self._fire(graph, feeds, spool, world, taken)
             for feed in feeds.values():
                 if not fired.number or self._concerns(feed, fired, taken):
-                    feed.offer({param: graph.output(port) for param, port in feed.place.node.inputs.items()})
+                    self._offer(graph, feed)
             if time.monotonic() - kept >= CHECKPOINT_EVERY:
                 spool.checkpoint(checkpoint(graph))
                 kept = time.monotonic()
@@ -170,6 +170,12 @@ class Stream:
         for onlooker in self._onlookers:
             onlooker.fired(graph, fired)
         return fired
+
+    def _offer(self, graph: Graph, feed: Feed) -> None:
+        place = feed.place
+        inputs = {parameter: graph.output(port) for parameter, port in place.node.inputs.items()}
+        begin = None if place.begin is None else graph.output(place.begin)
+        feed.offer(inputs, begin, has_begun=graph.held[place.name].firing > 0)
 
     def _concerns(self, feed: Feed, fired: Fired, taken: Mapping[str, Taken]) -> bool:
         """Whether the frames that it is opened on may be others than before."""

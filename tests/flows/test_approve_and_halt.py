@@ -260,7 +260,7 @@ def test_status_tells_of_orders_that_nobody_knows_the_fate_of(
     project.gateway.faults.dropped_orders = 1
     assert project.run(", with: {patience: 300ms}").outcomes["orders"].status == "failed"
     assert told()["well"], "it may still be on its way"
-    monkeypatch.setattr("flows.commands.status.IN_FLIGHT", pd.Timedelta(0))
+    monkeypatch.setattr("flows.health.IN_FLIGHT", pd.Timedelta(0))
     assert told()["told"] == "mode send, 1 of unknown fate: their runs, run again, find out"
     assert not told()["well"]
     assert order_of(project.run(", with: {patience: 300ms}"))["status"] == "filled"

@@ -183,7 +183,7 @@ def test_it_checks_again_whenever_a_file_changes_until_it_is_interrupted(project
     (project / "pipelines" / "wrong.yaml").unlink()
     seen.until(2, "1 file checked: no errors")
     seen.process.send_signal(signal.SIGINT)
-    assert seen.process.wait(30) == 0
+    assert seen.process.wait(60) == 0
 
 
 def test_a_changed_task_is_taken_anew(project, watching):

@@ -91,7 +91,12 @@ class Pooled:
         )  # fmt: skip
 
     def ask(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        """POST to the server; (status, answer)."""
+        """POST to the server; (status, answer). Its SQLite may be locked for a moment: asked again, as clients do."""
+        while (answer := self._ask_once(path, body))[0] == 503:
+            time.sleep(0.2)
+        return answer
+
+    def _ask_once(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         request = urllib.request.Request(  # noqa: S310 - our own server on loopback
             f"{self.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )

@@ -51,6 +51,8 @@ class Ticks(Frame):
 class Prints(Frame):
     """Trades: no two are the same."""
 
+    __key__: ClassVar[tuple[str, ...]] = ("number",)
+
     number: np.int64
     con_id: np.int64 = pa.Field(gt=0)
     size: np.float64 = pa.Field(gt=0)
@@ -234,6 +236,12 @@ def read_base(market: Market) -> DataFrame[Totals]:
     WORLD.fail_if_asked("read_base")
     WORLD.reads += 1
     return globals()["totals"](100.0 * WORLD.reads, 1)
+
+
+@task(reads="as_of")
+def read_prints(market: Market) -> DataFrame[Prints]:
+    """What was printed before."""
+    return prints(1, 2, 3)
 
 
 @task

@@ -193,3 +193,43 @@ def test_effects_come_last(project, world, make):
     running.until(lambda: len(world.acts) == 1)
     running.stop()
     assert [fired.ran for fired in running.firings if fired.ran] == [("total", "twice", "told")]
+
+
+BEGUN = """
+stream:
+  prints: {task: watch_prints, begin: earlier}
+steps:
+  earlier: {task: read_prints}
+  size: {task: sum_prints, in: prints}
+  sum: {task: run_up, in: {totals: size}, last: {previous: sum}}
+"""
+
+
+def test_a_log_begins_with_the_rows_of_a_step_and_overlap_counts_once(project, world, make):
+    running = project.start("p", BEGUN)
+    running.until(lambda: running.outputs("size") == [3])  # 1, 2 and 3 were read
+    world.hand("prints").put(make.prints(2, 3, 4))
+    running.until(lambda: running.outputs("sum") == [3, 4])
+    running.stop()
+    second = project.start("p", BEGUN)
+    world.hand("prints").put(make.prints(3, 5))
+    second.until(lambda: second.outputs("sum") == [5])
+    second.stop()
+
+
+def test_a_window_that_its_buffer_cant_hold_is_passed_on_when_the_source_waits(project, world, make):
+    running = project.start(
+        "p",
+        """
+        stream:
+          prints: {task: watch_prints, window: {rows: 4}, buffer: {rows: 5, full: block}}
+        steps:
+          size: {task: sum_prints, in: prints}
+        """,
+    )
+    world.hand("prints").put(make.prints(1, 2, 3))
+    world.hand("prints").put(make.prints(4, 5, 6))
+    running.until(lambda: sum(running.outputs("size")) >= 3)
+    world.hand("prints").end()
+    running.wait()
+    assert sum(running.outputs("size")) == 6
