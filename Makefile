@@ -11,8 +11,8 @@ run: $(VENV)/.run
 	$(BIN)/hedgerow run beta_hedge
 
 test: $(VENV)/.test lint types check ibapi10
-	$(BIN)/python -m pytest -n 2 --ignore=tests/flows/serve --ignore=tests/soak
-	$(BIN)/python -m pytest tests/flows/serve tests/soak
+	$(BIN)/python -m pytest -n 3 --ignore=tests/flows/serve --ignore=tests/soak
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/flows/serve tests/soak
 
 install: $(VENV)/.test
 
